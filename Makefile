@@ -1,0 +1,35 @@
+# make install | demo | test | bench: each does all its own set-up.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+HOT    := $(shell find rproxy -name '*.pyx' -o -name '*.pxd' -o -name '*.py' | xargs -r ls)
+
+.PHONY: install demo test check test-compiled test-pure bench bench-quick clean
+
+install: $(VENV)/.installed
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=23' 'setuptools>=69' wheel 'Cython>=3.1'
+
+$(VENV)/.installed: pyproject.toml setup.py $(HOT) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+demo: install
+	$(BIN)/rproxy demo
+
+test: install
+	$(BIN)/python -m tests.support.suite
+
+bench: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev,bench]'
+	$(BIN)/python -m benchmarks
+
+bench-quick: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev,bench]'
+	$(BIN)/python -m benchmarks --quick
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find rproxy -name '*.so' -delete

@@ -1,0 +1,1 @@
+"""What each Redis command means to a proxy: one table row per command."""

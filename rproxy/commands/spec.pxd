@@ -1,0 +1,19 @@
+cdef class CommandSpec:
+    cdef readonly bytes name
+    cdef readonly int arity
+    cdef readonly object access
+    cdef readonly int plan
+    cdef readonly int first_key
+    cdef readonly int last_key
+    cdef readonly int key_step
+    cdef readonly object find_keys
+    cdef readonly object request_policy
+    cdef readonly object response_policy
+    cdef readonly object transaction
+    cdef readonly object refusal
+    cdef readonly object flags
+    cdef readonly dict subcommands
+    cdef public int index
+    cdef readonly bint is_plain
+    cdef readonly bint is_write
+    cpdef bint accepts(self, Py_ssize_t argument_count)

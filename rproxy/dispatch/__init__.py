@@ -1,0 +1,1 @@
+"""From a client's command to the requests that answer it."""

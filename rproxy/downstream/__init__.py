@@ -1,0 +1,1 @@
+"""Connections from clients: listeners, reading, and replies in order."""

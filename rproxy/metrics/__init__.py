@@ -1,0 +1,1 @@
+"""Every metric in one table, counted as plain integers and read at scrape time."""

@@ -1,0 +1,1 @@
+"""The Redis serialization protocol: scanning, framing and encoding of bytes."""

@@ -1,0 +1,1 @@
+"""The processes: one worker per loop, and the supervisor over several."""

@@ -1,0 +1,1 @@
+"""Who serves which hash slot: immutable snapshots and the pure decisions about them."""

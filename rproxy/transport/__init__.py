@@ -1,0 +1,1 @@
+"""Moving bytes between sockets and connections, batched per loop turn."""

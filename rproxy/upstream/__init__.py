@@ -1,0 +1,1 @@
+"""Connections to Redis: pools, clusters, topology refreshes and their failures."""

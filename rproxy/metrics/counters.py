@@ -1,6 +1,6 @@
 """Counters of the data path: plain integers on slotted objects, read at scrape time.
 
-Every worker has its own; nothing here locks, allocates or reads a clock.
+Every worker has its own; nothing here locks, allocates or reads a clock. The compiled form is ``counters.pyx``.
 """
 
 from __future__ import annotations
@@ -33,17 +33,3 @@ class CommandStats:
                 break
             index += 1
         self.counts[index] += 1
-
-
-class ConnectionStats:
-    """Connections and bytes of one side of the proxy (a listener, or one cluster)."""
-
-    __slots__ = ("active", "closed", "failed", "opened", "received_bytes", "sent_bytes")
-
-    def __init__(self) -> None:
-        self.opened = 0
-        self.closed = 0
-        self.failed = 0
-        self.active = 0
-        self.received_bytes = 0
-        self.sent_bytes = 0

@@ -1,0 +1,59 @@
+"""RESP2 encodings of what rproxy itself says: commands to nodes, replies and errors to clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+OK = b"+OK\r\n"
+PONG = b"+PONG\r\n"
+NULL = b"$-1\r\n"
+EMPTY_ARRAY = b"*0\r\n"
+
+Value = None | bool | int | bytes | str | Sequence["Value"]
+"""What ``reply`` encodes: integers, bulk strings (text as UTF-8), arrays of such, and the null bulk string."""
+
+
+def command(arguments: Sequence[bytes]) -> bytes:
+    """A request as an array of bulk strings."""
+    parts = [b"*%d\r\n" % len(arguments)]
+    parts += [b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments]
+    return b"".join(parts)
+
+
+def error(text: str) -> bytes:
+    """An error line; ``text`` begins with its code (``ERR``, ``CROSSSLOT``...). Line breaks become blanks."""
+    return b"-" + text.replace("\r", " ").replace("\n", " ").encode() + b"\r\n"
+
+
+def simple(text: str) -> bytes:
+    """A simple string."""
+    return b"+" + text.encode() + b"\r\n"
+
+
+def integer(number: int) -> bytes:
+    """An integer reply."""
+    return b":%d\r\n" % number
+
+
+def bulk(data: bytes) -> bytes:
+    """A bulk string."""
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+def array(encoded: Iterable[bytes]) -> bytes:
+    """An array of elements that are encoded already."""
+    elements = list(encoded)
+    return b"*%d\r\n" % len(elements) + b"".join(elements)
+
+
+def reply(value: Value) -> bytes:
+    """``value`` as a RESP2 reply."""
+    if value is None:
+        return NULL
+    if isinstance(value, bool | int):
+        return integer(int(value))
+    if isinstance(value, str):
+        return bulk(value.encode())
+    if isinstance(value, bytes):
+        return bulk(value)
+    return array(reply(element) for element in value)

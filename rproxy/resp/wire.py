@@ -1,0 +1,388 @@
+"""Scanners of RESP bytes: where in a chunk a command or a reply begins and ends.
+
+This is the Python form, used where ``wire.pyx`` was not compiled and as the oracle of its differential tests; both
+behave alike to the byte. A *chunk* is ``bytes`` or ``bytearray``; positions count from its beginning, spans of
+arguments from the beginning of their command. Nothing is copied until an argument is asked for.
+
+Framing follows RESP (requests: arrays of bulk strings, or inline commands) and the wording and limits of Redis's
+``networking.c``; hash slots follow the cluster specification ("Key distribution model").
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import crc_hqx
+from typing import Any
+
+from rproxy.resp.encode import command as encode_command
+from rproxy.resp.inline import split_inline
+
+Chunk = bytes | bytearray
+
+NEED_MORE = 0
+"""The chunk ends inside a command; ``needed`` says how many bytes there must be before another try can get on."""
+COMMAND = 1
+"""A command was scanned; its spans are valid until the next call."""
+EMPTY = 2
+"""``consumed`` bytes were no command (a blank line, an array without elements): Redis passes over them in silence."""
+MALFORMED = -1
+"""The stream cannot be read on; ``error`` says why in Redis's words."""
+
+_SLOT_MASK = 16383
+_LINE_MAX = 65536
+_REPLY_LINE_MAX = 1048576
+_UNTRUSTED_ARGUMENTS = 10
+_UNTRUSTED_SIZE = 16384
+
+_NUMBER = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
+_PARTIAL = 0
+_TOO_LONG = -1
+_INVALID = -2
+
+
+def hash_slot(key: bytes) -> int:
+    """The hash slot, 0 to 16383, of ``key``; of its hash tag alone where it has one."""
+    opening = key.find(b"{")
+    if opening >= 0:
+        closing = key.find(b"}", opening + 1)
+        if closing > opening + 1:
+            key = key[opening + 1 : closing]
+    return crc_hqx(key, 0) & _SLOT_MASK
+
+
+class NameIndex:
+    """Values by name (1 to 32 bytes), whatever the name's case."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, Any] = {}
+
+    def put(self, name: bytes, value: object) -> None:
+        """Hold ``value`` under ``name``. Raises ``ValueError`` for a name of no or more than 32 bytes."""
+        if not 0 < len(name) <= 32:
+            raise ValueError("a name has 1 to 32 bytes")
+        self._values[name.upper()] = value
+
+    def get(self, name: bytes) -> Any:
+        """The value under ``name``, ``None`` if there is none."""
+        return self._values.get(name.upper())
+
+
+def _read_length(chunk: Chunk, position: int, end: int) -> tuple[int, int, bool]:
+    """``(position after the line, number, the line ends with CRLF)``; a first item below 1 tells why there is none."""
+    stop = chunk.find(b"\r", position, end)
+    if stop < 0:
+        return (_TOO_LONG if end - position > _LINE_MAX else _PARTIAL), 0, True
+    if stop + 1 >= end:
+        return _PARTIAL, 0, True
+    text = chunk[position:stop]
+    if not _NUMBER.match(text):
+        return _INVALID, 0, True
+    return stop + 2, int(text), chunk[stop + 1] == 0x0A
+
+
+class RequestScanner:
+    """Scans the commands of one client.
+
+    ``next`` is called with the bytes that are there; a scan that needs more goes on where it stopped, as long as the
+    same command begins at ``start`` again. After ``COMMAND``: ``chunk[base : base + size]`` is the command as an array of
+    bulk strings (an inline command is shown in that form), ``argc`` its arguments, ``consumed`` the bytes it took.
+    ``is_trusted`` is false for a client that has yet to authenticate: 10 arguments of 16 KiB are its limits.
+    """
+
+    __slots__ = (
+        "_bulk",
+        "_expected",
+        "_is_done",
+        "_is_regular",
+        "_offset",
+        "_spans",
+        "argc",
+        "base",
+        "chunk",
+        "consumed",
+        "error",
+        "is_trusted",
+        "max_argument_size",
+        "max_arguments",
+        "max_inline_size",
+        "needed",
+        "size",
+    )
+
+    def __init__(self) -> None:
+        self.max_arguments = 1024 * 1024
+        self.max_argument_size = 512 * 1024 * 1024
+        self.max_inline_size = _LINE_MAX
+        self.is_trusted = True
+        self.error = b""
+        self.chunk: Chunk = b""
+        self.base = 0
+        self.size = 0
+        self.consumed = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget a command that was begun."""
+        self.argc = 0
+        self.needed = 1
+        self._expected = 0
+        self._offset = 0
+        self._bulk = -1
+        self._spans: list[tuple[int, int]] = []
+        self._is_regular = True
+        self._is_done = False
+
+    def next(self, chunk: Chunk, start: int, end: int) -> int:
+        """Scan one command at ``chunk[start:end]``: ``COMMAND``, ``EMPTY``, ``NEED_MORE`` or ``MALFORMED``."""
+        if self._is_done:
+            self.restart()
+        if end <= start:
+            return NEED_MORE
+        self.chunk = chunk
+        self.base = start
+        if self._expected or chunk[start] == 0x2A:
+            return self._scan_array(chunk, start, end)
+        return self._scan_inline(chunk, start, end)
+
+    def _scan_array(self, chunk: Chunk, start: int, end: int) -> int:
+        if self._expected == 0:
+            status = self._scan_count(chunk, start, end)
+            if status != COMMAND:
+                return status
+        position = start + self._offset
+        spans = self._spans
+        while len(spans) < self._expected:
+            if self._bulk < 0:
+                after = self._scan_bulk_header(chunk, position, end)
+                if after <= 0:
+                    self._offset = position - start
+                    self.needed = self._offset + 1 if position >= end else end - start + 1
+                    return after
+                position = after
+            stop = position + self._bulk
+            if end < stop + 2:
+                self._offset = position - start
+                self.needed = stop + 2 - start
+                return NEED_MORE
+            spans.append((position - start, stop - start))
+            if chunk[stop] != 0x0D or chunk[stop + 1] != 0x0A:
+                self._is_regular = False
+            position = stop + 2
+            self.argc += 1
+            self._bulk = -1
+        self.size = self.consumed = position - start
+        if not self._is_regular:
+            return self._adopt(self.args())
+        self._is_done = True
+        return COMMAND
+
+    def _scan_count(self, chunk: Chunk, start: int, end: int) -> int:
+        after, number, is_regular = _read_length(chunk, start + 1, end)
+        if after == _PARTIAL:
+            self.needed = end - start + 1
+            return NEED_MORE
+        if after == _TOO_LONG:
+            return self._fail(b"too big mbulk count string")
+        if after == _INVALID or number > self.max_arguments:
+            return self._fail(b"invalid multibulk length")
+        if number > _UNTRUSTED_ARGUMENTS and not self.is_trusted:
+            return self._fail(b"unauthenticated multibulk length")
+        if number <= 0:
+            self.consumed = after - start
+            self._is_done = True
+            return EMPTY
+        self._is_regular = is_regular
+        self._expected = number
+        self._offset = after - start
+        return COMMAND
+
+    def _scan_bulk_header(self, chunk: Chunk, position: int, end: int) -> int:
+        """The position after ``$<length>CRLF``, else a status."""
+        if position >= end:
+            return NEED_MORE
+        if chunk[position] != 0x24:
+            return self._fail(b"expected '$', got '%c'" % (chunk[position],))
+        after, number, is_regular = _read_length(chunk, position + 1, end)
+        if after == _PARTIAL:
+            return NEED_MORE
+        if after == _TOO_LONG:
+            return self._fail(b"too big bulk count string")
+        if after == _INVALID or not 0 <= number <= self.max_argument_size:
+            return self._fail(b"invalid bulk length")
+        if number > _UNTRUSTED_SIZE and not self.is_trusted:
+            return self._fail(b"unauthenticated bulk length")
+        if not is_regular:
+            self._is_regular = False
+        self._bulk = number
+        return after
+
+    def _scan_inline(self, chunk: Chunk, start: int, end: int) -> int:
+        stop = chunk.find(b"\n", start, end)
+        if stop < 0:
+            if end - start > self.max_inline_size:
+                return self._fail(b"too big inline request")
+            self.needed = end - start + 1
+            return NEED_MORE
+        self.consumed = stop + 1 - start
+        if stop - start > self.max_inline_size:
+            return self._fail(b"too big inline request")
+        words = split_inline(bytes(chunk[start:stop]))
+        if words is None:
+            return self._fail(b"unbalanced quotes in request")
+        if not words:
+            self._is_done = True
+            return EMPTY
+        return self._adopt(words)
+
+    def _adopt(self, arguments: list[bytes]) -> int:
+        """Show the canonical form of a command that did not come in it, so that this form is what is forwarded."""
+        consumed = self.consumed
+        self.restart()
+        self.chunk = encode_command(arguments)
+        self.base = 0
+        self._scan_array(self.chunk, 0, len(self.chunk))
+        self.consumed = consumed
+        self._is_done = True
+        return COMMAND
+
+    def _fail(self, error: bytes) -> int:
+        self.error = b"Protocol error: " + error
+        self._is_done = True
+        return MALFORMED
+
+    def arg(self, index: int) -> bytes:
+        """Argument ``index`` (0 is the command's name). Raises ``IndexError``."""
+        if not 0 <= index < self.argc:
+            raise IndexError(index)
+        start, end = self._spans[index]
+        return bytes(self.chunk[self.base + start : self.base + end])
+
+    def args(self) -> list[bytes]:
+        """All arguments."""
+        chunk, base = self.chunk, self.base
+        return [bytes(chunk[base + start : base + end]) for start, end in self._spans]
+
+    def slot(self, index: int) -> int:
+        """The hash slot of argument ``index``. Raises ``IndexError``."""
+        return hash_slot(self.arg(index))
+
+    def common_slot(self, first: int, last: int, step: int) -> int:
+        """The slot that the arguments ``first``, ``first + step`` .. ``last`` share; -1 if they do not."""
+        slot = self.slot(first)
+        for index in range(first + step, last + 1, step):
+            if self.slot(index) != slot:
+                return -1
+        return slot
+
+    def find(self, index: NameIndex) -> Any:
+        """What ``index`` holds under the command's name, ``None`` if nothing."""
+        return index.get(self.arg(0))
+
+    def raw_start(self, index: int) -> int:
+        """Where in ``chunk`` argument ``index`` (from 1) begins, its ``$<length>`` header included."""
+        if not 0 < index < self.argc:
+            raise IndexError(index)
+        return self.base + self._spans[index - 1][1] + 2
+
+    def raw_end(self, index: int) -> int:
+        """Where in ``chunk`` argument ``index`` ends, its line end included."""
+        if not 0 <= index < self.argc:
+            raise IndexError(index)
+        return self.base + self._spans[index][1] + 2
+
+
+_LINES = frozenset(b"+-:_,#(")
+_BULKS = frozenset(b"$!=")
+_AGGREGATES = frozenset(b"*%~>|")
+_PAIRED = frozenset(b"%|")
+_ATTRIBUTE = 0x7C
+
+
+class ReplyScanner:
+    """Frames the replies of one node, RESP2 and RESP3, without reading what they say.
+
+    One count of the elements still to come is all the state that nesting needs, so depth costs nothing. ``first`` is the
+    type byte of the reply. ``max_size`` bounds a bulk string.
+    """
+
+    __slots__ = ("_offset", "_pending", "first", "max_size", "needed")
+
+    def __init__(self, max_size: int = 512 * 1024 * 1024) -> None:
+        self.max_size = max_size
+        self.first = 0
+        self.needed = 1
+        self._offset = 0
+        self._pending = 0
+
+    def is_mid_reply(self) -> bool:
+        """Whether a reply was begun and not ended."""
+        return self._pending > 0
+
+    def next(self, chunk: Chunk, start: int, end: int) -> int:
+        """The size of the reply at ``chunk[start:end]``; 0 if it ends later, -1 if it is no RESP.
+
+        A scan that needs more goes on where it stopped, as long as the same reply begins at ``start`` again.
+        """
+        if end <= start:
+            return 0
+        position = start + self._offset
+        pending = self._pending
+        if pending == 0:
+            pending = 1
+            self.first = chunk[start]
+        while pending > 0:
+            if position >= end:
+                self.needed = position + 1 - start
+                break
+            kind = chunk[position]
+            after, elements = self._element(chunk, kind, position, end)
+            if after < 0:
+                return -1
+            if after == 0:
+                self.needed = max(elements, end + 1) - start
+                break
+            pending += elements - 1
+            if pending > 0xFFFFFFFF:
+                return -1
+            position = after
+        if pending > 0:
+            self._pending = pending
+            self._offset = position - start
+            return 0
+        self._pending = 0
+        self._offset = 0
+        self.needed = 1
+        return position - start
+
+    def _element(self, chunk: Chunk, kind: int, position: int, end: int) -> tuple[int, int]:
+        """``(position after the element's own bytes, elements it announces)``.
+
+        A first item of -1 means garbage, of 0 that the element ends later: not before the position in the second item.
+        """
+        if kind in _LINES:
+            stop = chunk.find(b"\n", position, end)
+            if stop < 0:
+                return (-1 if end - position > _REPLY_LINE_MAX else 0), 0
+            return (stop + 1 if chunk[stop - 1] == 0x0D else -1), 0
+        if kind not in _BULKS and kind not in _AGGREGATES:
+            return -1, 0
+        after, number, is_regular = _read_length(chunk, position + 1, end)
+        if after <= 0:
+            return (0 if after == _PARTIAL else -1), 0
+        if number < -1 or not is_regular:
+            return -1, 0
+        if kind in _AGGREGATES:
+            if number > 0x7FFFFFFF:
+                return -1, 0
+            elements = max(number, 0) * (2 if kind in _PAIRED else 1)
+            return after, elements + (kind == _ATTRIBUTE)
+        if number > self.max_size:
+            return -1, 0
+        if number < 0:
+            return after, 0
+        stop = after + number
+        if end < stop + 2:
+            return 0, stop + 2
+        return (stop + 2 if chunk[stop] == 0x0D and chunk[stop + 1] == 0x0A else -1), 0

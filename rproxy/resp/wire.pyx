@@ -1,0 +1,465 @@
+"""Scanners of RESP bytes, in C: the compiled form of ``wire.py``, which documents the behaviour and is its oracle.
+
+Nothing is copied: a scanner is shown a chunk and says where in it a command or a reply begins and ends. Every read is
+bounded by the chunk's end; every growth by a limit.
+"""
+
+from libc.stdint cimport uint16_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from rproxy.resp.encode import command as encode_command
+from rproxy.resp.inline import split_inline
+
+NEED_MORE = 0
+COMMAND = 1
+EMPTY = 2
+MALFORMED = -1
+
+cdef enum:
+    _NEED_MORE = 0
+    _COMMAND = 1
+    _EMPTY = 2
+    _MALFORMED = -1
+    NAME_WIDTH = 32
+    LINE_MAX = 65536
+    SLOT_MASK = 16383
+    SMALL_SPANS = 64
+    KEPT_SPANS = 4096
+    REPLY_LINE_MAX = 1048576
+    UNTRUSTED_ARGUMENTS = 10
+    UNTRUSTED_SIZE = 16384
+
+# Results of read_length besides the offset after the line.
+cdef enum:
+    LENGTH_PARTIAL = 0
+    LENGTH_TOO_LONG = -1
+    LENGTH_INVALID = -2
+
+
+# ---- hash slots (cluster specification, "Key distribution model": CRC16/XMODEM mod 16384) ----
+
+cdef uint16_t[256] CRC_TABLE
+
+
+cdef void fill_crc_table() noexcept:
+    cdef int byte, bit
+    cdef unsigned int crc
+    for byte in range(256):
+        crc = <unsigned int> byte << 8
+        for bit in range(8):
+            crc = (crc << 1) ^ 0x1021 if crc & 0x8000 else crc << 1
+        CRC_TABLE[byte] = crc & 0xFFFF
+
+
+fill_crc_table()
+
+
+cdef int slot_of(const unsigned char *key, Py_ssize_t size) noexcept nogil:
+    cdef const unsigned char *opening = <const unsigned char *> memchr(key, c'{', size) if size else NULL
+    cdef const unsigned char *closing
+    cdef unsigned int crc = 0
+    cdef Py_ssize_t i
+    if opening != NULL:
+        closing = <const unsigned char *> memchr(opening + 1, c'}', size - (opening + 1 - key))
+        if closing != NULL and closing != opening + 1:
+            size = closing - opening - 1
+            key = opening + 1
+    for i in range(size):
+        crc = ((crc << 8) & 0xFFFF) ^ CRC_TABLE[(crc >> 8) ^ key[i]]
+    return crc & SLOT_MASK
+
+
+cpdef int hash_slot(bytes key) except -1:
+    return slot_of(data_of(key), len(key))
+
+
+# ---- names ----
+
+cdef inline void fold(unsigned char *folded, const unsigned char *name, Py_ssize_t size) noexcept:
+    cdef Py_ssize_t i
+    cdef unsigned char c
+    memset(folded, 0, NAME_WIDTH)
+    for i in range(size):
+        c = name[i]
+        folded[i] = c - 32 if c'a' <= c <= c'z' else c
+
+
+cdef class NameIndex:
+    """Values by name, whatever the name's case; open addressing over fixed-width folded names."""
+
+    def __cinit__(self):
+        self._mask = 1023
+        self._names = <unsigned char *> malloc((self._mask + 1) * NAME_WIDTH)
+        if self._names == NULL:
+            raise MemoryError
+        memset(self._names, 0, (self._mask + 1) * NAME_WIDTH)
+        self._values = [None] * (self._mask + 1)
+        self._count = 0
+
+    def __dealloc__(self):
+        free(self._names)
+
+    cdef Py_ssize_t _seat(self, const unsigned char *folded) noexcept:
+        cdef unsigned long long word, mix = 0
+        cdef Py_ssize_t i, seat
+        for i in range(NAME_WIDTH // 8):
+            memcpy(&word, folded + i * 8, 8)
+            mix = (mix ^ word) * 0x9E3779B97F4A7C15ULL
+            mix ^= mix >> 29
+        seat = <Py_ssize_t> (mix & <unsigned long long> self._mask)
+        while self._names[seat * NAME_WIDTH] and memcmp(self._names + seat * NAME_WIDTH, folded, NAME_WIDTH):
+            seat = (seat + 1) & self._mask
+        return seat
+
+    cpdef object put(self, bytes name, object value):
+        cdef unsigned char folded[NAME_WIDTH]
+        cdef Py_ssize_t seat
+        cdef NameIndex wider
+        if not 0 < len(name) <= NAME_WIDTH:
+            raise ValueError(f"a name has 1 to {NAME_WIDTH} bytes")
+        if self._count * 2 > self._mask:
+            raise ValueError("the index is full")
+        fold(folded, data_of(name), len(name))
+        seat = self._seat(folded)
+        self._count += self._names[seat * NAME_WIDTH] == 0
+        memcpy(self._names + seat * NAME_WIDTH, folded, NAME_WIDTH)
+        self._values[seat] = value
+
+    cdef object find(self, const unsigned char *name, Py_ssize_t size):
+        cdef unsigned char folded[NAME_WIDTH]
+        if not 0 < size <= NAME_WIDTH:
+            return None
+        fold(folded, name, size)
+        return self._values[self._seat(folded)]
+
+    cpdef object get(self, bytes name):
+        return self.find(data_of(name), len(name))
+
+
+# ---- lengths ----
+
+cdef Py_ssize_t read_length(
+    const unsigned char *p, Py_ssize_t offset, Py_ssize_t n, long long *value, bint *regular
+) noexcept:
+    """Read the decimal number at ``offset`` and the line end after it, as strictly as Redis's ``string2ll``."""
+    cdef Py_ssize_t i = offset
+    cdef bint negative = False
+    cdef long long number = 0
+    cdef const unsigned char *line_end
+    if i < n and p[i] == c'-':
+        negative = True
+        i += 1
+    if i < n and c'1' <= p[i] <= c'9':
+        while i < n and c'0' <= p[i] <= c'9' and i - offset < 18:
+            number = number * 10 + (p[i] - c'0')
+            i += 1
+    elif i < n and p[i] == c'0' and not negative:
+        i += 1
+    else:
+        negative = False
+        i = n + 1  # no number: only whether the line has ended is of interest
+    if i < n and p[i] == c'\r':
+        if i + 1 >= n:
+            return LENGTH_PARTIAL
+        if p[i + 1] != c'\n':
+            regular[0] = False
+        value[0] = -number if negative else number
+        return i + 2
+    line_end = <const unsigned char *> memchr(p + offset, c'\r', n - offset) if offset < n else NULL
+    if line_end == NULL:
+        return LENGTH_TOO_LONG if n - offset > LINE_MAX else LENGTH_PARTIAL
+    if line_end + 1 >= p + n:
+        return LENGTH_PARTIAL
+    return LENGTH_INVALID
+
+
+# ---- requests ----
+
+cdef class RequestScanner:
+    """See ``wire.py``."""
+
+    def __cinit__(self):
+        self._capacity = SMALL_SPANS
+        self._spans = <Span *> malloc(self._capacity * sizeof(Span))
+        if self._spans == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self._spans)
+
+    def __init__(self):
+        self.max_arguments = 1024 * 1024
+        self.max_argument_size = 512 * 1024 * 1024
+        self.max_inline_size = LINE_MAX
+        self.is_trusted = True
+        self.error = b""
+        self.chunk = b""
+        self.restart()
+
+    cpdef object restart(self):
+        self.argc = 0
+        self.needed = 1
+        self._expected = 0
+        self._offset = 0
+        self._bulk = -1
+        self._is_regular = True
+        self._is_done = False
+        if self._capacity > KEPT_SPANS:
+            self._capacity = SMALL_SPANS
+            self._spans = <Span *> realloc(self._spans, self._capacity * sizeof(Span))
+
+    cpdef int next(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2:
+        cdef const unsigned char *p = data_of(chunk) + start
+        cdef Py_ssize_t n = end - start
+        if self._is_done:
+            self.restart()
+        if n <= 0:
+            return _NEED_MORE
+        self.chunk = chunk
+        self.base = start
+        if self._expected or p[0] == c'*':
+            return self._scan_array(p, n)
+        return self._scan_inline(p, n)
+
+    cdef int _scan_array(self, const unsigned char *p, Py_ssize_t n) except -2:
+        cdef long long number = 0
+        cdef Py_ssize_t offset = self._offset
+        cdef Py_ssize_t after
+        if self._expected == 0:
+            after = read_length(p, 1, n, &number, &self._is_regular)
+            if after <= 0:
+                if after == LENGTH_PARTIAL:
+                    self.needed = n + 1
+                    return _NEED_MORE
+                if after == LENGTH_TOO_LONG:
+                    return self._fail(b"too big mbulk count string")
+                return self._fail(b"invalid multibulk length")
+            if number > self.max_arguments:
+                return self._fail(b"invalid multibulk length")
+            if number > UNTRUSTED_ARGUMENTS and not self.is_trusted:
+                return self._fail(b"unauthenticated multibulk length")
+            if number <= 0:
+                self.consumed = after
+                self._is_done = True
+                return _EMPTY
+            self._expected = number
+            offset = after
+        while self.argc < self._expected:
+            if self._bulk < 0:
+                if offset >= n:
+                    self._offset = offset
+                    self.needed = offset + 1
+                    return _NEED_MORE
+                if p[offset] != c'$':
+                    return self._fail(b"expected '$', got '%c'" % (p[offset],))
+                after = read_length(p, offset + 1, n, &number, &self._is_regular)
+                if after <= 0:
+                    if after == LENGTH_PARTIAL:
+                        self._offset = offset
+                        self.needed = n + 1
+                        return _NEED_MORE
+                    if after == LENGTH_TOO_LONG:
+                        return self._fail(b"too big bulk count string")
+                    return self._fail(b"invalid bulk length")
+                if number < 0 or number > self.max_argument_size:
+                    return self._fail(b"invalid bulk length")
+                if number > UNTRUSTED_SIZE and not self.is_trusted:
+                    return self._fail(b"unauthenticated bulk length")
+                self._bulk = number
+                offset = after
+            if n - offset < self._bulk + 2:
+                self._offset = offset
+                self.needed = offset + self._bulk + 2
+                return _NEED_MORE
+            if self.argc == self._capacity:
+                self._grow()
+            self._spans[self.argc].start = offset
+            offset += self._bulk
+            self._spans[self.argc].end = offset
+            if p[offset] != c'\r' or p[offset + 1] != c'\n':
+                self._is_regular = False
+            offset += 2
+            self.argc += 1
+            self._bulk = -1
+        self.size = offset
+        self.consumed = offset
+        if not self._is_regular:
+            return self._adopt(self.args())
+        self._is_done = True
+        return _COMMAND
+
+    cdef int _scan_inline(self, const unsigned char *p, Py_ssize_t n) except -2:
+        cdef const unsigned char *line_end = <const unsigned char *> memchr(p, c'\n', n)
+        cdef Py_ssize_t size
+        if line_end == NULL:
+            if n > self.max_inline_size:
+                return self._fail(b"too big inline request")
+            self.needed = n + 1
+            return _NEED_MORE
+        size = line_end - p
+        self.consumed = size + 1
+        if size > self.max_inline_size:
+            return self._fail(b"too big inline request")
+        words = split_inline(p[:size])
+        if words is None:
+            return self._fail(b"unbalanced quotes in request")
+        if not words:
+            self._is_done = True
+            return _EMPTY
+        return self._adopt(words)
+
+    cdef int _adopt(self, list arguments) except -2:
+        """Show the canonical form of a command that did not come in it, so that this form is what is forwarded."""
+        cdef Py_ssize_t consumed = self.consumed
+        cdef object chunk = encode_command(arguments)
+        self.restart()
+        self.chunk = chunk
+        self.base = 0
+        self._scan_array(data_of(chunk), len(chunk))
+        self.consumed = consumed
+        self._is_done = True
+        return _COMMAND
+
+    cdef int _fail(self, bytes error) except -2:
+        self.error = b"Protocol error: " + error
+        self._is_done = True
+        return _MALFORMED
+
+    cdef int _grow(self) except -1:
+        cdef Py_ssize_t capacity = self._capacity * 2
+        cdef Span *spans = <Span *> realloc(self._spans, capacity * sizeof(Span))
+        if spans == NULL:
+            raise MemoryError
+        self._spans = spans
+        self._capacity = capacity
+        return 0
+
+    cpdef bytes arg(self, Py_ssize_t index):
+        if not 0 <= index < self.argc:
+            raise IndexError(index)
+        cdef const unsigned char *p = data_of(self.chunk) + self.base
+        return p[self._spans[index].start:self._spans[index].end]
+
+    cpdef list args(self):
+        return [self.arg(index) for index in range(self.argc)]
+
+    cpdef int slot(self, Py_ssize_t index) except -1:
+        if not 0 <= index < self.argc:
+            raise IndexError(index)
+        cdef const unsigned char *p = data_of(self.chunk) + self.base
+        return slot_of(p + self._spans[index].start, self._spans[index].end - self._spans[index].start)
+
+    cpdef int common_slot(self, Py_ssize_t first, Py_ssize_t last, Py_ssize_t step) except -2:
+        cdef Py_ssize_t index
+        cdef int slot
+        slot = self.slot(first)
+        for index in range(first + step, last + 1, step):
+            if self.slot(index) != slot:
+                return -1
+        return slot
+
+    cpdef object find(self, NameIndex index):
+        cdef const unsigned char *p = data_of(self.chunk) + self.base
+        return index.find(p + self._spans[0].start, self._spans[0].end - self._spans[0].start)
+
+    cpdef Py_ssize_t raw_start(self, Py_ssize_t index) except -1:
+        if not 0 < index < self.argc:
+            raise IndexError(index)
+        return self.base + self._spans[index - 1].end + 2
+
+    cpdef Py_ssize_t raw_end(self, Py_ssize_t index) except -1:
+        if not 0 <= index < self.argc:
+            raise IndexError(index)
+        return self.base + self._spans[index].end + 2
+
+
+# ---- replies ----
+
+cdef class ReplyScanner:
+    """See ``wire.py``."""
+
+    def __init__(self, max_size=512 * 1024 * 1024):
+        self.max_size = max_size
+        self._offset = 0
+        self._pending = 0
+        self.first = 0
+        self.needed = 1
+
+    cpdef bint is_mid_reply(self):
+        return self._pending > 0
+
+    cpdef Py_ssize_t next(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2:
+        cdef const unsigned char *p = data_of(chunk) + start
+        cdef Py_ssize_t n = end - start
+        cdef Py_ssize_t offset = self._offset
+        cdef Py_ssize_t after
+        cdef long long pending = self._pending
+        cdef long long number = 0
+        cdef bint regular = True
+        cdef unsigned char kind
+        cdef const unsigned char *line_end
+        if n <= 0:
+            return 0
+        if pending == 0:
+            pending = 1
+            self.first = p[0]
+        while pending > 0:
+            if offset >= n:
+                self.needed = offset + 1
+                break
+            kind = p[offset]
+            if kind == c'+' or kind == c'-' or kind == c':' or kind == c'_' or kind == c',' or kind == c'#' or kind == c'(':
+                line_end = <const unsigned char *> memchr(p + offset, c'\n', n - offset)
+                if line_end == NULL:
+                    if n - offset > REPLY_LINE_MAX:
+                        return -1
+                    self.needed = n + 1
+                    break
+                if line_end[-1] != c'\r':
+                    return -1
+                offset = line_end + 1 - p
+            elif kind == c'$' or kind == c'!' or kind == c'=':
+                after = read_length(p, offset + 1, n, &number, &regular)
+                if after <= 0:
+                    if after != LENGTH_PARTIAL:
+                        return -1
+                    self.needed = n + 1
+                    break
+                if number < -1 or number > self.max_size or not regular:
+                    return -1
+                if number >= 0:
+                    if n - after < number + 2:
+                        self.needed = after + number + 2
+                        break
+                    after += number
+                    if p[after] != c'\r' or p[after + 1] != c'\n':
+                        return -1
+                    after += 2
+                offset = after
+            elif kind == c'*' or kind == c'%' or kind == c'~' or kind == c'>' or kind == c'|':
+                after = read_length(p, offset + 1, n, &number, &regular)
+                if after <= 0:
+                    if after != LENGTH_PARTIAL:
+                        return -1
+                    self.needed = n + 1
+                    break
+                if number < -1 or number > 0x7FFFFFFF or not regular:
+                    return -1
+                offset = after
+                if number > 0:
+                    pending += number * 2 if kind == c'%' or kind == c'|' else number
+                pending += kind == c'|'  # an attribute stands before the reply, it is none itself
+                if pending > 0xFFFFFFFFLL:
+                    return -1
+            else:
+                return -1
+            pending -= 1
+        if pending > 0:
+            self._pending = pending
+            self._offset = offset
+            return 0
+        self._pending = 0
+        self._offset = 0
+        self.needed = 1
+        return offset

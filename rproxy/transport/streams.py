@@ -1,0 +1,100 @@
+"""Sockets on asyncio's own transports: the portable way, used by the pure form."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import cast
+
+from rproxy.transport.connection import Connection, Transport, Turn
+
+
+class StreamTransport(Transport, asyncio.Protocol):
+    """An asyncio protocol that hands what it reads to a connection, and sends the connection's outbox."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Connection | None = connection
+        self._stream: asyncio.Transport | None = None
+        self._turn = connection.turn
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve the connection from now on."""
+        self._stream = cast(asyncio.Transport, transport)
+        if self._connection is None:
+            self._stream.abort()
+            return
+        self._connection.transport = self
+        self._turn.mark(self._connection)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came from the peer."""
+        connection = self._connection
+        if connection is None:
+            return
+        self._turn.now = self._turn.loop.time()
+        connection.traffic.received_bytes += len(data)
+        if connection.inbox is None:
+            connection.receive(data, len(data))
+        else:
+            connection.inbox += data
+            connection.receive(connection.inbox, len(connection.inbox))
+
+    def eof_received(self) -> bool:
+        """The peer will send no more; the other direction stays open until the connection closes it."""
+        if self._connection is not None:
+            self._connection.on_eof()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.transport = None
+            reason = os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else "connection closed"
+            connection.on_lost(reason)
+
+    def resume_writing(self) -> None:
+        """The socket takes bytes again."""
+        if self._connection is not None:
+            self._connection.on_sent()
+
+    def flush(self, connection: Connection) -> None:
+        """Hand the outbox to asyncio."""
+        if self._stream is not None and connection.outbox.unsent():
+            data = connection.outbox.take()
+            connection.traffic.sent_bytes += len(data)
+            self._stream.write(data)
+
+    def backlog(self) -> int:
+        """Bytes that wait in asyncio's buffer."""
+        return self._stream.get_write_buffer_size() if self._stream is not None else 0
+
+    def pause_reading(self) -> None:
+        """Read no more until ``resume_reading``."""
+        if self._stream is not None and self._stream.is_reading():
+            self._stream.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self._stream is not None and not self._stream.is_reading():
+            self._stream.resume_reading()
+
+    def close(self) -> None:
+        """Close once everything written has been sent; the connection hears no more."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.transport = None
+        if self._stream is not None:
+            self._stream.close()
+
+
+class StreamTurn(Turn):
+    """The turn of a worker on asyncio transports."""
+
+    def stop(self) -> None:
+        """Nothing to leave: the loop owns the sockets."""
+
+    async def attach(self, sock: socket.socket, connection: Connection) -> None:
+        """Own the open socket ``sock`` and serve ``connection`` with it."""
+        await self.loop.connect_accepted_socket(lambda: StreamTransport(connection), sock)

@@ -1,0 +1,35 @@
+from rproxy.metrics.counters cimport CommandStats
+from rproxy.upstream.sink cimport Sink
+
+
+cdef struct Entry:
+    void *sink
+    void *stats
+    long long token
+    Py_ssize_t size
+    double started
+    int slot
+    short hops
+    bint is_read
+
+
+cdef class InFlight:
+    cdef Entry *_ring
+    cdef Py_ssize_t _mask
+    cdef Py_ssize_t _head
+    cdef Py_ssize_t _tail
+    cdef readonly Sink sink
+    cdef readonly CommandStats stats
+    cdef readonly long long token
+    cdef readonly Py_ssize_t size
+    cdef readonly double started
+    cdef readonly int slot
+    cdef readonly int hops
+    cdef readonly bint is_read
+    cpdef Py_ssize_t count(self) noexcept
+    cpdef object push(
+        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
+    )
+    cpdef bint pop(self) except -1
+    cpdef list expire(self, double before)
+    cdef int _grow(self) except -1

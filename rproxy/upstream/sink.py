@@ -1,0 +1,23 @@
+"""Where a reply goes. Every request carries a sink and a token, and is delivered to exactly once."""
+
+from __future__ import annotations
+
+from rproxy.resp.wire import Chunk
+
+
+class Sink:
+    """The base of the three sinks: a place in a client's reply order, a part of a fan-out, and discard."""
+
+    __slots__ = ()
+
+    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
+        """Take the reply ``chunk[start:end]`` to what ``token`` stands for. The chunk is only valid during the call."""
+
+
+class Discard(Sink):
+    """Drops every reply: of mirrored commands, and of requests whose client has been answered already."""
+
+    __slots__ = ()
+
+
+DISCARD = Discard()

@@ -14,6 +14,8 @@ cdef class CommandSpec:
     cdef readonly object flags
     cdef readonly dict subcommands
     cdef public int index
+    cdef readonly bint has_fixed_keys
     cdef readonly bint is_plain
     cdef readonly bint is_write
-    cpdef bint accepts(self, Py_ssize_t argument_count)
+    cpdef bint accepts(self, Py_ssize_t argument_count) except -1
+    cpdef Py_ssize_t last_key_of(self, Py_ssize_t argument_count) except -1

@@ -88,6 +88,7 @@ class CommandSpec:
         "find_keys",
         "first_key",
         "flags",
+        "has_fixed_keys",
         "index",
         "is_plain",
         "is_write",
@@ -136,12 +137,17 @@ class CommandSpec:
         self.flags = flags
         self.subcommands = subcommands
         self.index = index
+        self.has_fixed_keys = plan in (Plan.PLAIN, Plan.KEYED, Plan.SPLIT) and find_keys is None and first_key > 0
         self.is_plain = plan is Plan.PLAIN
         self.is_write = access is Access.WRITE
 
     def accepts(self, argument_count: int) -> bool:
         """Whether a command of ``argument_count`` arguments (its name included) satisfies the arity."""
         return argument_count == self.arity if self.arity >= 0 else argument_count >= -self.arity
+
+    def last_key_of(self, argument_count: int) -> int:
+        """The position of the last key of a command with fixed keys and ``argument_count`` arguments."""
+        return self.last_key if self.last_key >= 0 else argument_count + self.last_key
 
     def __repr__(self) -> str:
         return f"<CommandSpec {self.name.decode()}>"

@@ -36,8 +36,10 @@ cdef class Connection:
     cdef public Py_ssize_t filled
     cdef public bint is_dirty
     cdef readonly bint is_upstream
+    cdef public bint is_finishing
     cpdef object receive(self, object chunk, Py_ssize_t end)
     cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     cpdef object on_eof(self)
     cpdef object on_lost(self, str reason)
     cpdef object on_sent(self)
+    cpdef object on_delivered(self)

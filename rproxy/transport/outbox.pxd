@@ -7,6 +7,7 @@ cdef class Outbox:
     cdef readonly bint retains
     cpdef object append(self, object chunk, Py_ssize_t start, Py_ssize_t end)
     cpdef object write(self, bytes data)
+    cdef int push(self, const unsigned char *data, Py_ssize_t size) except -1
     cpdef Py_ssize_t unsent(self) noexcept
     cpdef Py_ssize_t sent(self) noexcept
     cpdef Py_ssize_t size(self) noexcept

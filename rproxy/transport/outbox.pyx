@@ -68,11 +68,16 @@ cdef class Outbox:
         self._capacity = capacity
         return 0
 
+    cdef int push(self, const unsigned char *data, Py_ssize_t size) except -1:
+        """``append`` for bytes at a pointer."""
+        if self._tail + size > self._capacity:
+            self._reserve(size)
+        memcpy(self._data + self._tail, data, size)
+        self._tail += size
+        return 0
+
     cpdef object append(self, object chunk, Py_ssize_t start, Py_ssize_t end):
-        if self._tail + end - start > self._capacity:
-            self._reserve(end - start)
-        memcpy(self._data + self._tail, data_of(chunk) + start, end - start)
-        self._tail += end - start
+        self.push(data_of(chunk) + start, end - start)
 
     cpdef object write(self, bytes data):
         self.append(data, 0, len(data))

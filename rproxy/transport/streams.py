@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from typing import cast
 
-from rproxy.transport.connection import Connection, Transport, Turn
+from rproxy.transport.connection import Connection, Transport
 
 
 class StreamTransport(Transport, asyncio.Protocol):
@@ -65,6 +64,8 @@ class StreamTransport(Transport, asyncio.Protocol):
             data = connection.outbox.take()
             connection.traffic.sent_bytes += len(data)
             self._stream.write(data)
+        if connection.is_finishing:
+            connection.on_sent()
 
     def backlog(self) -> int:
         """Bytes that wait in asyncio's buffer."""
@@ -87,14 +88,3 @@ class StreamTransport(Transport, asyncio.Protocol):
             connection.transport = None
         if self._stream is not None:
             self._stream.close()
-
-
-class StreamTurn(Turn):
-    """The turn of a worker on asyncio transports."""
-
-    def stop(self) -> None:
-        """Nothing to leave: the loop owns the sockets."""
-
-    async def attach(self, sock: socket.socket, connection: Connection) -> None:
-        """Own the open socket ``sock`` and serve ``connection`` with it."""
-        await self.loop.connect_accepted_socket(lambda: StreamTransport(connection), sock)

@@ -15,9 +15,12 @@ class Sink:
 
 
 class Discard(Sink):
-    """Drops every reply: of mirrored commands, and of requests whose client has been answered already."""
+    """Drops every reply."""
 
     __slots__ = ()
 
 
 DISCARD = Discard()
+"""Of requests whose client has been answered already, and of the proxy's own commands."""
+MIRRORED = Discard()
+"""Of mirrored commands: redirected like a client's, but never made to wait."""

@@ -1,0 +1,39 @@
+"""Copies of commands for a second cluster: sent and forgotten. Whatever becomes of them, the client never knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rproxy.commands.spec import CommandSpec
+from rproxy.resp.wire import Chunk
+from rproxy.routing.routes import MirrorRule
+from rproxy.upstream.cluster import Cluster
+from rproxy.upstream.sink import MIRRORED
+
+
+class Mirror:
+    """One mirror of one route. ``sent`` and ``dropped`` count requests; what finds no room is dropped, never waited for."""
+
+    __slots__ = ("cluster", "draw", "dropped", "queue_limit", "rule", "sent")
+
+    def __init__(self, cluster: Cluster, rule: MirrorRule, draw: Callable[[], float]) -> None:
+        self.cluster = cluster
+        self.rule = rule
+        self.draw = draw
+        self.queue_limit = cluster.settings.mirror_queue_limit
+        self.sent = 0
+        self.dropped = 0
+
+    def wants(self, spec: CommandSpec) -> bool:
+        """Draw whether this command is copied: once per command, not per fragment."""
+        return self.rule.wants(not spec.is_write, self.draw())
+
+    def copy(self, spec: CommandSpec, chunk: Chunk, start: int, end: int, slot: int) -> None:
+        """Send ``chunk[start:end]`` to the mirror's primary of ``slot`` if there is room for it."""
+        cluster = self.cluster
+        connection = cluster.connection_for(slot, True, 0)
+        if connection is None or connection.in_flight.count() >= self.queue_limit:
+            self.dropped += 1
+            return
+        self.sent += 1
+        connection.send(chunk, start, end, MIRRORED, 0, cluster.stats_of(spec), slot, not spec.is_write)

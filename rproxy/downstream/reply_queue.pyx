@@ -1,0 +1,120 @@
+"""The replies of one client, in order: the compiled form of ``reply_queue.py``, which documents the behaviour.
+
+Early replies are kept in a ring of places that exists only while there are any; short ones inside the place itself.
+"""
+
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
+
+from rproxy.resp.wire cimport data_of
+from rproxy.transport.connection cimport Connection
+from rproxy.transport.outbox cimport Outbox
+from rproxy.upstream.sink cimport Sink
+
+cdef enum:
+    FIRST_PLACES = 16
+
+
+cdef class ReplyQueue(Sink):
+    """See ``reply_queue.py``."""
+
+    def __init__(self, Connection connection):
+        self.connection = connection
+
+    def __dealloc__(self):
+        self._free_places()
+
+    cpdef long long open(self) except -1:
+        cdef long long token = self._tail
+        self._tail = token + 1
+        return token
+
+    cpdef Py_ssize_t pending(self) noexcept:
+        return self._tail - self._head
+
+    cpdef object deliver(self, long long token, object chunk, Py_ssize_t start, Py_ssize_t end):
+        cdef Connection connection = self.connection
+        if self.is_closed:
+            return
+        if token != self._head:
+            self._keep(token, data_of(chunk) + start, end - start)
+        else:
+            connection.outbox.append(chunk, start, end)
+            self._head += 1
+            if self._places != NULL:
+                self._advance()
+            if not connection.is_dirty:
+                connection.turn.mark(connection)
+        if self.is_watched:
+            connection.on_delivered()
+
+    cdef int _keep(self, long long token, const unsigned char *reply, Py_ssize_t size) except -1:
+        cdef Place *place
+        if not self._head < token < self._tail:
+            raise ValueError(f"place {token} is not waiting for a reply")
+        if self._places == NULL or self._tail - self._head > self._mask:
+            self._make_places()
+        place = &self._places[token & self._mask]
+        if place.size:
+            raise ValueError(f"place {token} is not waiting for a reply")
+        if size <= INLINE_SIZE:
+            memcpy(place.inline, reply, size)
+        else:
+            place.kept = <unsigned char *> malloc(size)
+            if place.kept == NULL:
+                raise MemoryError
+            memcpy(place.kept, reply, size)
+        place.size = size
+        self.held += size
+        return 0
+
+    cdef int _make_places(self) except -1:
+        """A ring wide enough for every pending place."""
+        cdef long long width = FIRST_PLACES, token
+        cdef Place *places
+        while width < self._tail - self._head:
+            width *= 2
+        places = <Place *> calloc(width, sizeof(Place))
+        if places == NULL:
+            raise MemoryError
+        if self._places != NULL:
+            for token in range(self._head, self._head + self._mask + 1):
+                places[token & (width - 1)] = self._places[token & self._mask]
+            free(self._places)
+        self._places = places
+        self._mask = width - 1
+        return 0
+
+    cdef int _advance(self) except -1:
+        """Send what was kept for the places that are the oldest now."""
+        cdef Outbox outbox = self.connection.outbox
+        cdef Place *place = &self._places[self._head & self._mask]
+        while place.size and self._head < self._tail:
+            if place.kept != NULL:
+                outbox.push(place.kept, place.size)
+                free(place.kept)
+                place.kept = NULL
+            else:
+                outbox.push(place.inline, place.size)
+            self.held -= place.size
+            place.size = 0
+            self._head += 1
+            place = &self._places[self._head & self._mask]
+        if self.held == 0:
+            self._free_places()
+        return 0
+
+    cdef void _free_places(self) noexcept:
+        cdef long long index
+        if self._places == NULL:
+            return
+        if self.held:
+            for index in range(self._mask + 1):
+                free(self._places[index].kept)
+        free(self._places)
+        self._places = NULL
+
+    cpdef object close(self):
+        self.is_closed = True
+        self._free_places()
+        self.held = 0

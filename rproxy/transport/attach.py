@@ -1,0 +1,62 @@
+"""Which transport serves a worker's sockets: the epoll set where it was compiled, else asyncio's transports."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from rproxy.transport.connection import Connection, Turn
+from rproxy.transport.streams import StreamTransport
+
+try:
+    from rproxy.transport.epoll import EpollTurn
+except ImportError:
+    EpollTurn = None
+
+ACCEPTS_PER_TURN = 256
+"""Connections accepted before the worker's other sockets have their turn."""
+
+
+def make_turn(loop: asyncio.AbstractEventLoop) -> Turn:
+    """The turn that a worker's connections share."""
+    return EpollTurn(loop) if EpollTurn is not None else Turn(loop)
+
+
+def stop_turn(turn: Turn) -> None:
+    """Close every socket of the turn that is still open."""
+    if EpollTurn is not None and isinstance(turn, EpollTurn):
+        turn.stop()
+
+
+async def attach(turn: Turn, sock: socket.socket, connection: Connection) -> None:
+    """Serve ``connection`` with the open, non-blocking ``sock``, which is owned from now on."""
+    if EpollTurn is not None and isinstance(turn, EpollTurn):
+        turn.attach(sock.detach(), connection)
+    else:
+        await turn.loop.connect_accepted_socket(lambda: StreamTransport(connection), sock)
+
+
+def accept(turn: Turn, listening: socket.socket, make_connection: Callable[[socket.socket], Connection | None]) -> None:
+    """Accept what waits at ``listening``; a connection is made for each socket, or ``None`` to refuse it.
+
+    To be called when the socket is readable. Raises ``OSError`` (out of descriptors), having accepted what it could.
+    """
+    for _ in range(ACCEPTS_PER_TURN):
+        try:
+            sock, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        sock.setblocking(False)
+        connection = make_connection(sock)
+        if connection is None:
+            sock.close()
+        elif EpollTurn is not None and isinstance(turn, EpollTurn):
+            turn.attach(sock.detach(), connection)
+        else:
+            task = turn.loop.create_task(attach(turn, sock, connection))
+            _ATTACHING.add(task)
+            task.add_done_callback(_ATTACHING.discard)
+
+
+_ATTACHING: set[asyncio.Task[None]] = set()

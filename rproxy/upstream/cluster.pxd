@@ -1,0 +1,38 @@
+from rproxy.metrics.counters cimport CommandStats
+from rproxy.commands.spec cimport CommandSpec
+from rproxy.transport.connection cimport Traffic, Turn
+from rproxy.upstream.connection cimport UpstreamConnection
+from rproxy.upstream.pool cimport Pool
+
+
+cdef class ShardPools:
+    cdef readonly object shard
+    cdef readonly Pool writer
+    cdef readonly Pool reader
+    cdef tuple _tiers
+    cdef Py_ssize_t _turn
+    cpdef Pool choose_reader(self)
+
+
+cdef class Cluster:
+    cdef readonly object settings
+    cdef readonly str name
+    cdef readonly object read_policy
+    cdef readonly Turn turn
+    cdef readonly Traffic traffic
+    cdef readonly double op_timeout
+    cdef readonly bint follows_redirections
+    cdef readonly object topology
+    cdef readonly object refresher
+    cdef readonly object draw
+    cdef readonly dict redirections
+    cdef readonly dict failures
+    cdef readonly long long retries
+    cdef readonly object parking
+    cdef public bint has_parked
+    cdef list _slots
+    cdef dict _pools
+    cdef list _retired
+    cdef list _stats
+    cpdef UpstreamConnection connection_for(self, int slot, bint is_write, Py_ssize_t affinity)
+    cpdef CommandStats stats_of(self, CommandSpec spec)

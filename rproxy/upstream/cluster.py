@@ -1,0 +1,325 @@
+"""A named upstream: its topology, the pools of its endpoints, and what happens to requests that do not go straight through."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rproxy.commands.spec import CommandSpec
+from rproxy.metrics.counters import CommandStats
+from rproxy.topology.read_policy import ReadPolicy, candidates
+from rproxy.topology.redirection import RedirectionKind, classify
+from rproxy.topology.snapshot import Endpoint, Shard, Topology
+from rproxy.transport.connection import Traffic, Turn
+from rproxy.upstream.connection import UpstreamConnection
+from rproxy.upstream.failure import NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT, Failure
+from rproxy.upstream.parking import Parking
+from rproxy.upstream.pool import Pool
+from rproxy.upstream.request import Request
+from rproxy.upstream.sink import DISCARD, MIRRORED
+
+if TYPE_CHECKING:
+    from rproxy.config.models import ClusterConfig
+    from rproxy.upstream.refresher import Refresher
+
+SLOT_COUNT = 16384
+HOP_LIMIT = 5
+"""Redirections of one request, after which the error itself goes to the client."""
+RETRY_DELAY = 0.02
+RETRY_DELAY_MOST = 0.25
+"""Seconds before a request is sent again after TRYAGAIN and its kin: doubled with each hop, inside its deadline."""
+_ASKING = b"*1\r\n$6\r\nASKING\r\n"
+
+
+class ShardPools:
+    """Where the requests of one shard go: ``writer``, and the reader, or several in turn, of the read policy."""
+
+    __slots__ = ("_tiers", "_turn", "reader", "shard", "writer")
+
+    def __init__(self, shard: Shard, writer: Pool, tiers: tuple[tuple[Pool, ...], ...]) -> None:
+        self.shard = shard
+        self.writer = writer
+        self._tiers = tuple(tier for tier in tiers if tier)
+        self._turn = 0
+        self.reader: Pool | None = None
+        if len(self._tiers) == 1 and len(self._tiers[0]) == 1:
+            self.reader = self._tiers[0][0]
+
+    def choose_reader(self) -> Pool | None:
+        """The next endpoint in turn of the best tier that has one up; else of the best tier; ``None`` without any."""
+        self._turn += 1
+        for tier in self._tiers:
+            for step in range(len(tier)):
+                pool = tier[(self._turn + step) % len(tier)]
+                if not pool.is_down():
+                    return pool
+        return self._tiers[0][self._turn % len(self._tiers[0])] if self._tiers else None
+
+
+class Cluster:
+    """Requests come in by slot; ``connection_for`` answers on the fast path, ``submit`` for all the rest."""
+
+    __slots__ = (
+        "_pools",
+        "_retired",
+        "_slots",
+        "_stats",
+        "draw",
+        "failures",
+        "follows_redirections",
+        "has_parked",
+        "name",
+        "op_timeout",
+        "parking",
+        "read_policy",
+        "redirections",
+        "refresher",
+        "retries",
+        "settings",
+        "topology",
+        "traffic",
+        "turn",
+    )
+
+    def __init__(
+        self,
+        settings: ClusterConfig,
+        read_policy: ReadPolicy,
+        turn: Turn,
+        *,
+        op_timeout: float,
+        follows_redirections: bool,
+        draw: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.read_policy = read_policy
+        self.turn = turn
+        self.traffic = Traffic()
+        self.op_timeout = op_timeout
+        self.follows_redirections = follows_redirections
+        self.topology = Topology.empty()
+        self.refresher: Refresher | None = None
+        self.draw = draw
+        self.redirections: dict[str, int] = Counter()
+        self.failures: dict[str, int] = Counter()
+        self.retries = 0
+        self.parking = Parking(settings.max_parked)
+        self.has_parked = False
+        self._slots: list[ShardPools | None] = [None] * SLOT_COUNT
+        self._pools: dict[tuple[Endpoint, bool], Pool] = {}
+        self._retired: list[Pool] = []
+        self._stats: list[CommandStats | None] = []
+
+    # -- the fast path
+
+    def connection_for(self, slot: int, is_write: bool, affinity: int) -> UpstreamConnection | None:
+        """The connection that a request of ``slot`` can be sent on now; ``None`` if it has to be submitted."""
+        if self.has_parked and self.parking.holds(slot):
+            return None
+        shard = self._slots[slot]
+        if shard is None:
+            return None
+        pool = shard.writer
+        if not is_write:
+            pool = shard.reader
+            if pool is None:
+                pool = shard.choose_reader()
+                if pool is None:
+                    return None
+        return pool.pick(affinity)
+
+    def stats_of(self, spec: CommandSpec) -> CommandStats:
+        """The counters of a command on this cluster."""
+        index = spec.index
+        if index < len(self._stats):
+            stats = self._stats[index]
+            if stats is not None:
+                return stats
+        self._stats += [None] * (index + 1 - len(self._stats))
+        self._stats[index] = stats = CommandStats()
+        return stats
+
+    def counted(self) -> list[tuple[int, CommandStats]]:
+        """The commands seen so far: ``(spec index, counters)``."""
+        return [(index, stats) for index, stats in enumerate(self._stats) if stats is not None]
+
+    # -- the rest
+
+    def submit(self, request: Request, affinity: int = 0) -> None:
+        """Send ``request`` if its endpoint takes it, else let it wait inside its deadline, else answer the error."""
+        slot = request.slot if request.slot >= 0 else self.any_slot()
+        if slot < 0 or not self.topology.covered:
+            self.answer_failure(request, NO_TOPOLOGY)
+        elif self._slots[slot] is None:
+            self.answer_failure(request, UNSERVED_SLOT)
+        else:
+            connection = self.connection_for(slot, not request.is_read, affinity)
+            if connection is None:
+                self._park(request, 0.0)
+            else:
+                connection.resend(request)
+
+    def any_slot(self) -> int:
+        """A slot of a random shard, -1 where none is served: for commands without keys."""
+        served = self.shards()
+        if not served:
+            return -1
+        chosen = served[int(self.draw() * len(served))]
+        return self._slots.index(chosen)
+
+    def shards(self) -> list[ShardPools]:
+        """The shards that serve slots, each once, in the topology's order."""
+        seen = {id(pools): pools for pools in self._slots if pools is not None}
+        return list(seen.values())
+
+    def swap(self, topology: Topology) -> None:
+        """Serve from ``topology`` now: pools that stay are kept, new ones made, others retired."""
+        if topology == self.topology:
+            return
+        self.topology = topology
+        before = self._pools
+        self._pools = {}
+        by_index = [self._shard_pools(shard, before) for shard in topology.shards]
+        unserved = len(by_index)
+        self._slots = [by_index[index] if index < unserved else None for index in topology.slots]
+        self._retired += [pool for key, pool in before.items() if key not in self._pools]
+        self._leave_parking()
+
+    def _shard_pools(self, shard: Shard, before: dict[tuple[Endpoint, bool], Pool]) -> ShardPools:
+        def pool(endpoint: Endpoint) -> Pool:
+            key = (endpoint, endpoint != shard.primary)
+            if key not in self._pools:
+                self._pools[key] = before.get(key) or Pool(self, *key)
+            return self._pools[key]
+
+        tiers = candidates(self.read_policy, shard, is_read=True)
+        return ShardPools(shard, pool(shard.primary), tuple(tuple(pool(e) for e in tier) for tier in tiers))
+
+    def follow(self, request: Request, line: bytes, asked: Endpoint) -> bool:
+        """Follow the error ``line`` of node ``asked`` if it is a redirection; false if it belongs to the client."""
+        redirection = classify(line, asked) if self.follows_redirections else None
+        if redirection is None:
+            return False
+        self.redirections[redirection.kind.value] += 1
+        if self.refresher is not None:
+            self.refresher.on_redirection(redirection.kind)
+        self.retries += 1
+        if redirection.kind not in (RedirectionKind.MOVED, RedirectionKind.ASK):
+            request.answer = line
+            self._park(request, min(RETRY_DELAY * 2**request.hops, RETRY_DELAY_MOST))
+        elif request.hops >= HOP_LIMIT:
+            return False
+        elif redirection.kind is RedirectionKind.MOVED:
+            self.swap(self.topology.with_slot_moved(redirection.slot, redirection.endpoint))
+            self.submit(request)
+        else:
+            self._ask(request, redirection.endpoint)
+        return True
+
+    def _ask(self, request: Request, endpoint: Endpoint) -> None:
+        """Send ``ASKING`` and the request, contiguous, to the node that imports the slot (cluster specification, "ASK")."""
+        connection = self.pool(endpoint, is_readonly=False).pick(0)
+        if connection is None:
+            self._park(request, RETRY_DELAY)
+            return
+        connection.send(_ASKING, 0, len(_ASKING), DISCARD, 0, None, -1, True)
+        connection.resend(request)
+
+    def pool(self, endpoint: Endpoint, is_readonly: bool) -> Pool:
+        """The pool of an endpoint in one role, made where there is none."""
+        key = (endpoint, is_readonly)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = Pool(self, endpoint, is_readonly)
+        return pool
+
+    def on_request_lost(
+        self, request: Request, failure: Failure, reason: str, endpoint: Endpoint, was_written: bool
+    ) -> None:
+        """A connection failed with ``request`` in flight: let it wait for a better endpoint, or answer the error."""
+        is_first = request.hops < HOP_LIMIT
+        if is_first and failure.may_retry(was_written, request.is_read):
+            request.hops += was_written
+            self.retries += 1
+            self._park(request, 0.0)
+        else:
+            self.answer_failure(request, failure, str(endpoint), reason)
+
+    def answer_failure(self, request: Request, failure: Failure, place: str = "", reason: str = "") -> None:
+        """Answer ``request`` with the error of ``failure``, and count it."""
+        self.failures[failure.label] += 1
+        if request.sink is not MIRRORED:
+            request.fail(failure.line(place or self.name, reason))
+
+    def _park(self, request: Request, delay: float) -> None:
+        if request.sink is MIRRORED:
+            self.failures[QUEUE_FULL.label] += 1
+            return
+        request.not_before = self.turn.loop.time() + delay
+        if self.parking.add(request):
+            self.has_parked = True
+        else:
+            self.answer_failure(request, QUEUE_FULL)
+
+    def _leave_parking(self) -> None:
+        """Send those that waited long enough, in order; answer those whose deadline has passed."""
+        now = self.turn.loop.time()
+        due, expired = self.parking.leave(now, now - self.op_timeout)
+        self.has_parked = len(self.parking) > 0
+        for request in expired:
+            if request.answer is not None:
+                request.fail(request.answer)
+            else:
+                self.answer_failure(request, UNREACHABLE, reason=self._trouble())
+        for request in due:
+            self.submit(request)
+
+    def _trouble(self) -> str:
+        """What is known of the endpoints that fail, in a few words."""
+        troubles = [f"{pool.endpoint}: {pool.failure}" for pool in self._pools.values() if pool.failure]
+        return "; ".join(troubles[:3]) or "every connection is full"
+
+    def on_endpoint_up(self, pool: Pool) -> None:
+        """A connection has opened."""
+        if self.has_parked:
+            self._leave_parking()
+
+    def on_endpoint_failed(self, pool: Pool) -> None:
+        """A connection was lost, or could not be opened."""
+        if self.refresher is not None:
+            self.refresher.on_failure()
+
+    def tick(self) -> None:
+        """The janitor's round: time out what is overdue, let the parked try again, close what is retired."""
+        now = self.turn.now = self.turn.loop.time()
+        for pool in [*self._pools.values(), *self._retired]:
+            for connection in pool.connections():
+                for sink, token, stats in connection.expire(now - self.op_timeout):
+                    self.failures[TIMEOUT.label] += 1
+                    if stats is not None:
+                        stats.record(True, self.op_timeout)
+                    line = TIMEOUT.line(str(pool.endpoint))
+                    sink.deliver(token, line, 0, len(line))
+        if self.has_parked:
+            self._leave_parking()
+        self._retired = [pool for pool in self._retired if not pool.retire()]
+
+    def close(self) -> None:
+        """Close every connection; what is in flight is answered with an error."""
+        for pool in [*self._pools.values(), *self._retired]:
+            pool.close()
+        for request in self.parking.clear():
+            self.answer_failure(request, UNREACHABLE, reason="rproxy is stopping")
+
+    def describe(self) -> dict[str, object]:
+        """The state of the cluster for operators: JSON-able."""
+        return {
+            "name": self.name,
+            "read_policy": self.read_policy.value,
+            "covered_slots": self.topology.covered,
+            "shards": self.topology.describe(),
+            "endpoints": [pool.describe() for pool in self._pools.values()],
+            "parked": len(self.parking),
+        }

@@ -1,0 +1,21 @@
+from rproxy.metrics.counters cimport CommandStats
+from rproxy.resp.wire cimport ReplyScanner
+from rproxy.transport.connection cimport Connection
+from rproxy.upstream.in_flight cimport InFlight
+from rproxy.upstream.sink cimport Sink
+
+
+cdef class UpstreamConnection(Connection):
+    cdef readonly object pool
+    cdef readonly InFlight in_flight
+    cdef readonly ReplyScanner replies
+    cdef public bint is_open
+    cdef public bint was_open
+    cdef public double heard_at
+    cpdef object send(
+        self, object chunk, Py_ssize_t start, Py_ssize_t end, Sink sink, long long token, CommandStats stats, int slot, bint is_read
+    )
+    cpdef object enlist(
+        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
+    )
+    cdef bint _answer(self, object chunk, Py_ssize_t start, Py_ssize_t size, double now) except -1

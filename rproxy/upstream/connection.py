@@ -1,0 +1,178 @@
+"""One connection to one endpoint: requests are appended, replies framed and delivered to the requests' sinks in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rproxy.metrics.counters import CommandStats
+from rproxy.resp.wire import Chunk, ReplyScanner
+from rproxy.transport.connection import Connection
+from rproxy.upstream.failure import GARBAGE, LOST, Failure
+from rproxy.upstream.in_flight import InFlight
+from rproxy.upstream.request import Request
+from rproxy.upstream.sink import DISCARD, Sink
+
+if TYPE_CHECKING:
+    from rproxy.upstream.pool import Pool
+
+_ERROR = 0x2D  # '-'
+_PUSH = 0x3E  # '>'
+
+
+class UpstreamConnection(Connection):
+    """A pipelined connection, shared by all clients of a worker.
+
+    Requests are accepted from its creation on and leave once the socket is there (``was_open``). ``is_open`` turns false for
+    good when the connection is lost or closed.
+    """
+
+    __slots__ = ("heard_at", "in_flight", "is_open", "pool", "replies", "was_open")
+
+    def __init__(self, pool: Pool) -> None:
+        Connection.__init__(self, pool.turn, pool.traffic, True)
+        self.pool = pool
+        self.in_flight = InFlight()
+        self.replies = ReplyScanner()
+        self.is_open = True
+        self.was_open = False
+        self.heard_at = self.turn.now
+
+    def send(
+        self,
+        chunk: Chunk,
+        start: int,
+        end: int,
+        sink: Sink,
+        token: int,
+        stats: CommandStats | None,
+        slot: int,
+        is_read: bool,
+    ) -> None:
+        """Send the request ``chunk[start:end]``; its reply is delivered to ``sink`` with ``token``."""
+        self.outbox.append(chunk, start, end)
+        self.enlist(sink, token, stats, end - start, self.turn.now, slot, is_read, 0)
+
+    def enlist(
+        self,
+        sink: Sink,
+        token: int,
+        stats: CommandStats | None,
+        size: int,
+        started: float,
+        slot: int,
+        is_read: bool,
+        hops: int,
+    ) -> None:
+        """Expect a reply for the ``size`` bytes that were just appended to the outbox as one request."""
+        self.in_flight.push(sink, token, stats, size, started, slot, is_read, hops)
+        if not self.is_dirty:
+            self.turn.mark(self)
+
+    def resend(self, request: Request) -> None:
+        """Send a request again, keeping its deadline and counting the hop."""
+        self.outbox.write(request.data)
+        self.enlist(
+            request.sink,
+            request.token,
+            request.stats,
+            len(request.data),
+            request.started,
+            request.slot,
+            request.is_read,
+            request.hops + 1,
+        )
+
+    def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
+        """Deliver every whole reply."""
+        replies = self.replies
+        now = self.turn.now
+        position = start
+        self.heard_at = now
+        while position < end:
+            size = replies.next(chunk, position, end)
+            if size <= 0:
+                if size < 0:
+                    self.fail(GARBAGE, "a reply is no RESP")
+                break
+            if not self._answer(chunk, position, size, now):
+                return end
+            position += size
+        return position
+
+    def _answer(self, chunk: Chunk, start: int, size: int, now: float) -> bool:
+        """Deliver one reply; false if the connection failed over it."""
+        flight = self.in_flight
+        first = self.replies.first
+        if first == _PUSH:
+            return True
+        if not flight.pop():
+            self.fail(GARBAGE, "a reply without a request")
+            return False
+        is_error = first == _ERROR
+        if is_error and flight.sink is not DISCARD and self._redirect(bytes(chunk[start : start + size])):
+            self.outbox.release(flight.size)
+            return self.is_open
+        if not self.outbox.release(flight.size):
+            self.fail(GARBAGE, "a reply before its request was sent")
+            return False
+        if flight.stats is not None:
+            flight.stats.record(is_error, now - flight.started)
+        flight.sink.deliver(flight.token, chunk, start, start + size)
+        return True
+
+    def _redirect(self, line: bytes) -> bool:
+        """Have an error that is a redirection followed; false if it is an ordinary error."""
+        flight = self.in_flight
+        request = Request(
+            self.outbox.copy(0, flight.size),
+            flight.sink,
+            flight.token,
+            flight.stats,
+            flight.slot,
+            flight.is_read,
+            flight.started,
+            flight.hops,
+        )
+        return self.pool.cluster.follow(request, line, self.pool.endpoint)
+
+    def expire(self, before: float) -> list[tuple[Sink, int, CommandStats | None]]:
+        """Give up the requests started before ``before``; their late replies are dropped."""
+        return self.in_flight.expire(before)
+
+    def on_eof(self) -> None:
+        """The node closed the connection."""
+        self.fail(LOST, "closed by the node")
+
+    def on_lost(self, reason: str) -> None:
+        """The socket failed, or could not be opened."""
+        self.fail(LOST, reason)
+
+    def fail(self, failure: Failure, reason: str) -> None:
+        """Close, and hand every request in flight to the cluster, oldest first, to be retried or answered."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        if self.transport is not None:
+            self.transport.close()
+        cluster = self.pool.cluster
+        self.pool.on_connection_lost(self, reason)
+        flight = self.in_flight
+        sent = self.outbox.sent()
+        offset = 0
+        while flight.pop():
+            data = self.outbox.copy(offset, flight.size)
+            offset += flight.size
+            if flight.sink is DISCARD:
+                continue
+            request = Request(
+                data,
+                flight.sink,
+                flight.token,
+                flight.stats,
+                flight.slot,
+                flight.is_read,
+                flight.started,
+                flight.hops,
+            )
+            cluster.on_request_lost(request, failure, reason, self.pool.endpoint, was_written=offset <= sent)
+        self.outbox.clear()

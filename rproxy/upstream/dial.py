@@ -1,0 +1,121 @@
+"""Opening a connection to Redis: connect, then the handshake, within one time limit.
+
+This is a lifecycle, so it may await; the data path meets a connection only when it is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import hiredis
+
+from rproxy.resp import encode
+from rproxy.topology.snapshot import Endpoint
+
+if TYPE_CHECKING:
+    from rproxy.config.models import ClusterConfig
+
+_READ_SIZE = 65536
+
+
+class DialError(Exception):
+    """The endpoint cannot be used; the text says why in a few words, without secrets."""
+
+
+def handshake(settings: ClusterConfig, is_readonly: bool) -> list[list[bytes]]:
+    """The commands that make a new connection ready; every one must be answered without an error."""
+    commands: list[list[bytes]] = []
+    if settings.password is not None:
+        user = [settings.username.encode()] if settings.username else []
+        commands.append([b"AUTH", *user, settings.password.get_secret_value().encode()])
+    if is_readonly:
+        commands.append([b"READONLY"])
+    return commands
+
+
+async def dial(endpoint: Endpoint, commands: Sequence[Sequence[bytes]], timeout: float) -> socket.socket:
+    """An open, non-blocking socket on which ``commands`` have been accepted. Raises ``DialError``."""
+    try:
+        async with asyncio.timeout(timeout):
+            sock = await _connect(endpoint)
+            try:
+                for command, answer in zip(commands, await _exchange(sock, commands), strict=True):
+                    if isinstance(answer, Exception):
+                        raise DialError(f"{command[0].decode()} was refused: {answer}")
+            except BaseException:
+                sock.close()
+                raise
+            return sock
+    except TimeoutError:
+        raise DialError(f"no connection within {timeout:g} s") from None
+    except OSError as error:
+        raise DialError(os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)) from None
+
+
+async def ask(
+    endpoint: Endpoint, commands: Sequence[Sequence[bytes]], questions: Sequence[Sequence[bytes]], timeout: float
+) -> list[Any]:
+    """The answers to ``questions`` over a connection of their own (error replies as exceptions). Raises ``DialError``."""
+    sock = await dial(endpoint, commands, timeout)
+    try:
+        async with asyncio.timeout(timeout):
+            return await _exchange(sock, questions)
+    except TimeoutError:
+        raise DialError(f"no answer within {timeout:g} s") from None
+    except OSError as error:
+        raise DialError(os.strerror(error.errno) if error.errno else str(error)) from None
+    finally:
+        sock.close()
+
+
+async def _connect(endpoint: Endpoint) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    failure: OSError = OSError(f"{endpoint.host} has no address")
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            await loop.sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
+
+
+async def _exchange(sock: socket.socket, commands: Sequence[Sequence[bytes]]) -> list[Any]:
+    """Send ``commands`` at once and read as many answers."""
+    if not commands:
+        return []
+    loop = asyncio.get_running_loop()
+    reader = hiredis.Reader()
+    await loop.sock_sendall(sock, b"".join(encode.command(command) for command in commands))
+    answers: list[Any] = []
+    while len(answers) < len(commands):
+        answer = _next_answer(reader)
+        if answer is not False:
+            answers.append(answer)
+            continue
+        data = await loop.sock_recv(sock, _READ_SIZE)
+        if not data:
+            raise DialError("closed by the node")
+        reader.feed(data)
+    return answers
+
+
+def _next_answer(reader: hiredis.Reader) -> Any:
+    try:
+        return reader.gets()
+    except hiredis.ProtocolError as error:
+        raise DialError(f"not a Redis server: {error}") from None

@@ -1,0 +1,151 @@
+"""The connections to one endpoint in one role: primaries are spoken to plainly, replicas after ``READONLY``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.connection import UpstreamConnection
+from rproxy.transport.attach import attach
+from rproxy.upstream.dial import DialError, dial, handshake
+
+if TYPE_CHECKING:
+    from rproxy.upstream.cluster import Cluster
+
+BACKOFF_FIRST = 0.025
+BACKOFF_MOST = 1.0
+"""Seconds between attempts to reach an endpoint: doubled from the first to the most, each with jitter."""
+
+
+class Pool:
+    """A fixed number of connections, opened when first picked and again after a loss, with back-off.
+
+    A session always gets the same connection (by its affinity), so its commands keep their order at the endpoint.
+    """
+
+    __slots__ = (
+        "_connections",
+        "_dials",
+        "_down_until",
+        "_failures",
+        "_is_retired",
+        "_size",
+        "cluster",
+        "endpoint",
+        "failure",
+        "is_readonly",
+        "max_in_flight",
+        "traffic",
+        "turn",
+    )
+
+    def __init__(self, cluster: Cluster, endpoint: Endpoint, is_readonly: bool) -> None:
+        self.cluster = cluster
+        self.endpoint = endpoint
+        self.is_readonly = is_readonly
+        self.turn = cluster.turn
+        self.traffic = cluster.traffic
+        self.max_in_flight = cluster.settings.max_in_flight
+        self._size = cluster.settings.connections_per_endpoint
+        self._connections: list[UpstreamConnection | None] = [None] * self._size
+        self._dials: set[asyncio.Task[None]] = set()
+        self._down_until = 0.0
+        self._failures = 0
+        self.failure = ""
+        self._is_retired = False
+
+    def pick(self, affinity: int) -> UpstreamConnection | None:
+        """The session's connection; ``None`` while the endpoint is backed off from, or the connection is full."""
+        connection = self._connections[affinity % self._size]
+        if connection is None:
+            connection = self._open(affinity % self._size)
+        if connection is None or connection.in_flight.count() >= self.max_in_flight:
+            return None
+        return connection
+
+    def is_down(self) -> bool:
+        """Whether the last attempt to reach the endpoint failed, and the next is not due or has not succeeded."""
+        return self._failures > 0
+
+    def _open(self, index: int) -> UpstreamConnection | None:
+        if self._is_retired or self.turn.loop.time() < self._down_until:
+            return None
+        connection = UpstreamConnection(self)
+        self._connections[index] = connection
+        task = self.turn.loop.create_task(self._dial(connection))
+        self._dials.add(task)
+        task.add_done_callback(self._dials.discard)
+        return connection
+
+    async def _dial(self, connection: UpstreamConnection) -> None:
+        settings = self.cluster.settings
+        try:
+            sock = await dial(self.endpoint, handshake(settings, self.is_readonly), settings.connect_timeout)
+        except DialError as error:
+            self.traffic.failed += 1
+            connection.on_lost(str(error))
+            return
+        if not connection.is_open:
+            sock.close()
+            return
+        await attach(self.turn, sock, connection)
+        connection.was_open = True
+        self._failures = 0
+        self.failure = ""
+        self.traffic.opened += 1
+        self.traffic.active += 1
+        self.turn.mark(connection)
+        self.cluster.on_endpoint_up(self)
+
+    def on_connection_lost(self, connection: UpstreamConnection, reason: str) -> None:
+        """A connection failed, or could not be opened; called before its requests are handed on."""
+        if connection not in self._connections:
+            return
+        self._connections[self._connections.index(connection)] = None
+        if connection.was_open:
+            self.traffic.active -= 1
+        else:
+            backoff = min(BACKOFF_FIRST * 2 ** min(self._failures, 10), BACKOFF_MOST)
+            self._failures += 1
+            self._down_until = self.turn.loop.time() + backoff * (0.5 + self.cluster.draw() / 2)
+        self.failure = reason
+        self.cluster.on_endpoint_failed(self)
+
+    def connections(self) -> list[UpstreamConnection]:
+        """The connections that are open or being opened."""
+        return [connection for connection in self._connections if connection is not None]
+
+    def in_flight(self) -> int:
+        """Requests that wait for a reply."""
+        return sum(connection.in_flight.count() for connection in self.connections())
+
+    def describe(self) -> dict[str, object]:
+        """The state of the pool for operators: JSON-able."""
+        return {
+            "address": str(self.endpoint),
+            "role": "replica" if self.is_readonly else "primary",
+            "connections": sum(connection.was_open for connection in self.connections()),
+            "in_flight": self.in_flight(),
+            "failure": self.failure,
+        }
+
+    def retire(self) -> bool:
+        """Open no more connections and close those with nothing in flight; true when none is left."""
+        self._is_retired = True
+        for index, connection in enumerate(self._connections):
+            if connection is not None and connection.in_flight.count() == 0:
+                self._connections[index] = None
+                connection.is_open = False
+                if connection.transport is not None:
+                    self.traffic.active -= 1
+                    connection.transport.close()
+        return not any(self._connections)
+
+    def close(self) -> None:
+        """Close every connection and end every attempt."""
+        self._is_retired = True
+        for task in self._dials:
+            task.cancel()
+        for connection in self.connections():
+            connection.on_lost("rproxy is stopping")

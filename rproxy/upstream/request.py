@@ -1,0 +1,33 @@
+"""A request off the fast path: one that is redirected, retried, or waits for an endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rproxy.metrics.counters import CommandStats
+from rproxy.upstream.sink import Sink
+
+
+@dataclass(slots=True)
+class Request:
+    """One unit sent to one endpoint, with its own bytes.
+
+    ``hops`` counts redirections and retries so far; ``answer`` is the error a node gave while it is retried.
+    """
+
+    data: bytes
+    sink: Sink
+    token: int
+    stats: CommandStats | None
+    slot: int
+    is_read: bool
+    started: float
+    hops: int = 0
+    not_before: float = 0.0
+    answer: bytes | None = None
+
+    def fail(self, line: bytes) -> None:
+        """Answer with the error ``line`` (``-CODE text CRLF``)."""
+        if self.stats is not None:
+            self.stats.record(True, 0.0)
+        self.sink.deliver(self.token, line, 0, len(line))

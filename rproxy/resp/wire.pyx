@@ -416,7 +416,7 @@ cdef class ReplyScanner:
                         return -1
                     self.needed = n + 1
                     break
-                if line_end[-1] != c'\r':
+                if (line_end - 1)[0] != c'\r':
                     return -1
                 offset = line_end + 1 - p
             elif kind == c'$' or kind == c'!' or kind == c'=':

@@ -30,6 +30,7 @@ cdef class Cluster:
     cdef readonly long long retries
     cdef readonly object parking
     cdef public bint has_parked
+    cdef readonly bint is_single
     cdef list _slots
     cdef dict _pools
     cdef list _retired

@@ -69,6 +69,7 @@ class Cluster:
         "failures",
         "follows_redirections",
         "has_parked",
+        "is_single",
         "name",
         "op_timeout",
         "parking",
@@ -107,6 +108,7 @@ class Cluster:
         self.retries = 0
         self.parking = Parking(settings.max_parked)
         self.has_parked = False
+        self.is_single = False
         self._slots: list[ShardPools | None] = [None] * SLOT_COUNT
         self._pools: dict[tuple[Endpoint, bool], Pool] = {}
         self._retired: list[Pool] = []
@@ -163,16 +165,21 @@ class Cluster:
 
     def any_slot(self) -> int:
         """A slot of a random shard, -1 where none is served: for commands without keys."""
-        served = self.shards()
-        if not served:
-            return -1
-        chosen = served[int(self.draw() * len(served))]
-        return self._slots.index(chosen)
+        slots = self.shard_slots()
+        return slots[int(self.draw() * len(slots))] if slots else -1
 
-    def shards(self) -> list[ShardPools]:
-        """The shards that serve slots, each once, in the topology's order."""
-        seen = {id(pools): pools for pools in self._slots if pools is not None}
-        return list(seen.values())
+    def shard_slots(self) -> list[int]:
+        """One slot of every shard that serves any, in the order of the slots."""
+        first: dict[int, int] = {}
+        for slot, pools in enumerate(self._slots):
+            if pools is not None:
+                first.setdefault(id(pools), slot)
+        return list(first.values())
+
+    def replica_connections(self) -> list[UpstreamConnection]:
+        """A connection to every replica that reads may go to, as far as it is up: for commands that act on nodes."""
+        pools = [pool for pool in self._pools.values() if pool.is_readonly and not pool.is_down()]
+        return [connection for pool in pools if (connection := pool.pick(0)) is not None]
 
     def swap(self, topology: Topology) -> None:
         """Serve from ``topology`` now: pools that stay are kept, new ones made, others retired."""
@@ -183,6 +190,7 @@ class Cluster:
         self._pools = {}
         by_index = [self._shard_pools(shard, before) for shard in topology.shards]
         unserved = len(by_index)
+        self.is_single = len(topology.shards) == 1 and topology.covered == SLOT_COUNT
         self._slots = [by_index[index] if index < unserved else None for index in topology.slots]
         self._retired += [pool for key, pool in before.items() if key not in self._pools]
         self._leave_parking()
@@ -206,10 +214,11 @@ class Cluster:
         if self.refresher is not None:
             self.refresher.on_redirection(redirection.kind)
         self.retries += 1
+        request.hops += 1
         if redirection.kind not in (RedirectionKind.MOVED, RedirectionKind.ASK):
             request.answer = line
             self._park(request, min(RETRY_DELAY * 2**request.hops, RETRY_DELAY_MOST))
-        elif request.hops >= HOP_LIMIT:
+        elif request.hops > HOP_LIMIT:
             return False
         elif redirection.kind is RedirectionKind.MOVED:
             self.swap(self.topology.with_slot_moved(redirection.slot, redirection.endpoint))
@@ -239,8 +248,7 @@ class Cluster:
         self, request: Request, failure: Failure, reason: str, endpoint: Endpoint, was_written: bool
     ) -> None:
         """A connection failed with ``request`` in flight: let it wait for a better endpoint, or answer the error."""
-        is_first = request.hops < HOP_LIMIT
-        if is_first and failure.may_retry(was_written, request.is_read):
+        if request.hops < HOP_LIMIT and failure.may_retry(was_written, request.is_read):
             request.hops += was_written
             self.retries += 1
             self._park(request, 0.0)

@@ -69,7 +69,7 @@ class UpstreamConnection(Connection):
             self.turn.mark(self)
 
     def resend(self, request: Request) -> None:
-        """Send a request again, keeping its deadline and counting the hop."""
+        """Send a request that has its own bytes, keeping its deadline and its hops."""
         self.outbox.write(request.data)
         self.enlist(
             request.sink,
@@ -79,7 +79,7 @@ class UpstreamConnection(Connection):
             request.started,
             request.slot,
             request.is_read,
-            request.hops + 1,
+            request.hops,
         )
 
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:

@@ -1,0 +1,45 @@
+"""What the dispatcher of one listener works with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rproxy.dispatch.route import BoundRoute
+from rproxy.resp.wire import NameIndex
+from rproxy.routing.routes import RouteTable
+from rproxy.upstream.cluster import Cluster
+
+
+@dataclass(slots=True)
+class Context:
+    """The commands and routes of a listener. ``bound`` holds, for each of the table's routes, its clusters.
+
+    ``local_commands`` counts what rproxy answered itself, by command name.
+    """
+
+    commands: NameIndex
+    routes: RouteTable
+    bound: dict[int, BoundRoute]
+    counts_commands: bool = True
+    local_commands: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def only_route(self) -> BoundRoute | None:
+        """The route of every command, if there is just one."""
+        catch_all = self.routes.only
+        return self.bound[id(catch_all)] if catch_all is not None else None
+
+    def route_of(self, key: bytes) -> BoundRoute | None:
+        """The route of ``key``, ``None`` if no prefix matches."""
+        route = self.routes.match(key)
+        return self.bound[id(route)] if route is not None else None
+
+    def keyless_route(self) -> BoundRoute:
+        """The route of commands without keys: the catch-all, else the first."""
+        route = self.routes.match(b"")
+        return self.bound[id(route)] if route is not None else next(iter(self.bound.values()))
+
+    def clusters(self) -> list[Cluster]:
+        """The clusters behind the routes, each once."""
+        return list({id(route.cluster): route.cluster for route in self.bound.values()}.values())

@@ -1,0 +1,115 @@
+"""From a client's command to the requests that answer it.
+
+The fast path takes a command whose keys stand at fixed positions and share a slot: looked up, hashed and appended to the
+endpoint's connection as the bytes that came. All else becomes a ``Command`` and is handled by its plan.
+"""
+
+from __future__ import annotations
+
+from rproxy.commands.lookup import CommandError, check_arity, resolve, wrong_arity
+from rproxy.commands.spec import CommandSpec, Plan
+from rproxy.dispatch.command import Command
+from rproxy.dispatch.context import Context
+from rproxy.dispatch.route import BoundRoute
+from rproxy.dispatch.session import Session
+from rproxy.dispatch.split import SplitReply, fragments_of, send_fragments
+from rproxy.dispatch.whole import handle_whole, split_by_route
+from rproxy.resp.wire import RequestScanner
+from rproxy.upstream.sink import MIRRORED, Sink
+
+
+class Dispatcher:
+    """The dispatcher of one listener."""
+
+    __slots__ = ("_commands", "_counts", "_only_route", "context")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._commands = context.commands
+        self._counts = context.counts_commands
+        self._only_route = context.only_route
+
+    # -- the fast path
+
+    def dispatch(self, session: Session, sink: Sink, token: int, scanner: RequestScanner) -> None:
+        """Have the scanned command answered at place ``token`` of ``sink``."""
+        spec: CommandSpec | None = scanner.find(self._commands)
+        if spec is not None and spec.has_fixed_keys and session.is_plain and spec.accepts(scanner.argc):
+            route = self._only_route
+            if route is None:
+                route = self._route_of(spec, scanner)
+            if route is not None and route.is_direct:
+                if spec.is_plain:
+                    slot = scanner.slot(spec.first_key)
+                else:
+                    slot = scanner.common_slot(spec.first_key, spec.last_key_of(scanner.argc), spec.key_step)
+                if slot >= 0:
+                    cluster = route.cluster
+                    connection = cluster.connection_for(slot, spec.is_write, session.affinity)
+                    if connection is not None:
+                        base = scanner.base
+                        stats = cluster.stats_of(spec) if self._counts else None
+                        connection.send(
+                            scanner.chunk, base, base + scanner.size, sink, token, stats, slot, not spec.is_write
+                        )
+                        if route.mirrors:
+                            self._copy_to_mirrors(route, spec, scanner, slot)
+                        return
+        self._dispatch_slowly(spec, session, sink, token, scanner)
+
+    def _route_of(self, spec: CommandSpec, scanner: RequestScanner) -> BoundRoute | None:
+        """The route of a command with fixed keys; ``None`` where the slow path has to look closer."""
+        if not spec.is_plain:
+            return None
+        return self.context.route_of(scanner.arg(spec.first_key))
+
+    def _copy_to_mirrors(self, route: BoundRoute, spec: CommandSpec, scanner: RequestScanner, slot: int) -> None:
+        """Copy the scanned command to the route's mirrors; ``slot`` is -1 if it has keys in several."""
+        for mirror in route.mirrors:
+            if not mirror.wants(spec):
+                continue
+            if slot >= 0 or mirror.cluster.is_single:
+                mirror.copy(spec, scanner.chunk, scanner.base, scanner.base + scanner.size, max(slot, 0))
+            else:
+                send_fragments(mirror.cluster, spec, scanner, fragments_of(spec, scanner), MIRRORED, 0)
+
+    # -- the rest
+
+    def _dispatch_slowly(
+        self, spec: CommandSpec | None, session: Session, sink: Sink, token: int, scanner: RequestScanner
+    ) -> None:
+        args = scanner.args()
+        try:
+            if spec is None or spec.subcommands is not None:
+                spec = resolve(self._commands, args)
+            check_arity(spec, len(args))
+        except CommandError as refused:
+            sink.deliver(token, refused.line, 0, len(refused.line))
+            return
+        start = scanner.base
+        command = Command(spec, args, bytes(scanner.chunk[start : start + scanner.size]), session, sink, token)
+        if spec.plan == Plan.SPLIT:
+            self._split(command, scanner)
+        else:
+            handle_whole(command, self.context)
+
+    def _split(self, command: Command, scanner: RequestScanner) -> None:
+        """One fragment per slot; whole if the keys share one after all, or the routes differ."""
+        spec = command.spec
+        route = self._only_route
+        if (scanner.argc - spec.first_key) % spec.key_step:
+            command.reply(wrong_arity(spec))
+            return
+        fragments = fragments_of(spec, scanner)
+        if route is None or not route.is_direct:
+            split_by_route(command, self.context)
+            return
+        if len(fragments) == 1:
+            handle_whole(command, self.context)
+            return
+        cluster = route.cluster
+        stats = cluster.stats_of(spec) if self._counts else None
+        sink = SplitReply(spec, fragments, command.sink, command.token, stats, cluster.turn)
+        send_fragments(cluster, spec, scanner, fragments, sink, command.session.affinity)
+        if route.mirrors:
+            self._copy_to_mirrors(route, spec, scanner, -1)

@@ -1,0 +1,173 @@
+"""Commands that rproxy answers itself, so that it looks like one Redis server to every client library.
+
+Each handler takes the command and the context and returns the encoded reply; the texts are Redis's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rproxy.commands import describe
+from rproxy.dispatch.command import Command
+from rproxy.dispatch.context import Context
+from rproxy.resp import encode
+
+Handler = Callable[[Command, Context], bytes]
+
+SERVER_VERSION = "7.0.15"
+"""The Redis release whose commands and replies rproxy shows to clients."""
+_PRINTABLE = range(0x21, 0x7F)
+
+
+def ping(command: Command, context: Context) -> bytes:
+    """PING [message]."""
+    if len(command.args) > 2:
+        return encode.error("ERR wrong number of arguments for 'ping' command")
+    return encode.bulk(command.args[1]) if len(command.args) == 2 else encode.PONG
+
+
+def echo(command: Command, context: Context) -> bytes:
+    """ECHO message."""
+    return encode.bulk(command.args[1])
+
+
+def leave(command: Command, context: Context) -> bytes:
+    """QUIT."""
+    command.session.is_quitting = True
+    return encode.OK
+
+
+def select(command: Command, context: Context) -> bytes:
+    """SELECT 0: a cluster has one database."""
+    try:
+        number = int(command.args[1])
+    except ValueError:
+        return encode.error("ERR invalid DB index")
+    return encode.OK if number == 0 else encode.error("ERR SELECT is not allowed in cluster mode")
+
+
+def server_time(command: Command, context: Context) -> bytes:
+    """TIME: seconds and microseconds, of the proxy."""
+    seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return encode.reply([b"%d" % seconds, b"%d" % microseconds])
+
+
+def accept(command: Command, context: Context) -> bytes:
+    """Commands that change nothing here: where a read goes is the read policy's decision, not the client's."""
+    return encode.OK
+
+
+def hello(command: Command, context: Context) -> bytes:
+    """HELLO [2 [SETNAME name]]."""
+    arguments = command.args[1:]
+    if arguments:
+        if arguments[0] == b"3":
+            return encode.error("NOPROTO unsupported protocol version")
+        if arguments[0] != b"2":
+            text = "NOPROTO unsupported protocol version"
+            return encode.error(text if _is_integer(arguments[0]) else "ERR Protocol version is not an integer or out of range")
+    refusal = _hello_options(command, arguments[1:])
+    if refusal is not None:
+        return refusal
+    return encode.reply(
+        [
+            "server",
+            "redis",
+            "version",
+            SERVER_VERSION,
+            "proto",
+            2,
+            "id",
+            command.session.id,
+            "mode",
+            "standalone",
+            "role",
+            "master",
+            "modules",
+            [],
+        ]
+    )
+
+
+def _is_integer(text: bytes) -> bool:
+    return text.removeprefix(b"-").isdigit()
+
+
+def _hello_options(command: Command, options: list[bytes]) -> bytes | None:
+    """Apply the options of HELLO; the error if one is wrong."""
+    position = 0
+    while position < len(options):
+        option = options[position].upper()
+        if option == b"SETNAME" and position + 1 < len(options):
+            refusal = _set_name(command, options[position + 1])
+            if refusal is not None:
+                return refusal
+            position += 2
+        elif option == b"AUTH" and position + 2 < len(options):
+            return encode.error("ERR AUTH is not supported by rproxy yet")
+        else:
+            return encode.error(f"ERR Syntax error in HELLO option '{options[position].decode(errors='replace')}'")
+    return None
+
+
+def _set_name(command: Command, name: bytes) -> bytes | None:
+    """Name the client; the error if the name has blanks or control characters."""
+    if any(byte not in _PRINTABLE for byte in name):
+        return encode.error("ERR Client names cannot contain spaces, newlines or special characters.")
+    command.session.name = name
+    return None
+
+
+def client_set_name(command: Command, context: Context) -> bytes:
+    """CLIENT SETNAME name."""
+    return _set_name(command, command.args[2]) or encode.OK
+
+
+def client_get_name(command: Command, context: Context) -> bytes:
+    """CLIENT GETNAME."""
+    return encode.bulk(command.session.name) if command.session.name else encode.NULL
+
+
+def client_id(command: Command, context: Context) -> bytes:
+    """CLIENT ID."""
+    return encode.integer(command.session.id)
+
+
+def client_set_info(command: Command, context: Context) -> bytes:
+    """CLIENT SETINFO LIB-NAME | LIB-VER value."""
+    attribute, value = command.args[2].upper(), command.args[3]
+    shown = attribute.decode(errors="replace").lower()
+    if attribute not in (b"LIB-NAME", b"LIB-VER"):
+        return encode.error(f"ERR Unrecognized option '{command.args[2].decode(errors='replace')}'")
+    if any(byte not in _PRINTABLE for byte in value):
+        return encode.error(f"ERR {shown} cannot contain spaces, newlines or special characters.")
+    if attribute == b"LIB-NAME":
+        command.session.library_name = value
+    else:
+        command.session.library_version = value
+    return encode.OK
+
+
+LOCAL: dict[bytes, Handler] = {
+    b"PING": ping,
+    b"ECHO": echo,
+    b"QUIT": leave,
+    b"SELECT": select,
+    b"TIME": server_time,
+    b"HELLO": hello,
+    b"READONLY": accept,
+    b"READWRITE": accept,
+    b"CLIENT|SETNAME": client_set_name,
+    b"CLIENT|GETNAME": client_get_name,
+    b"CLIENT|ID": client_id,
+    b"CLIENT|SETINFO": client_set_info,
+}
+"""The handler of each local command, by its name in the command table."""
+
+
+def answer(command: Command, context: Context) -> None:
+    """Answer a local command."""
+    name = command.spec.name
+    context.local_commands[name.decode()] += 1
+    command.reply(LOCAL[name](command, context))

@@ -1,0 +1,117 @@
+"""Commands off the fast path that are not split: each plan's way from the command to its reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rproxy.commands.keys import is_blocking, key_positions
+from rproxy.commands.spec import Plan
+from rproxy.dispatch.command import Command
+from rproxy.dispatch.context import Context
+from rproxy.dispatch.fan_out import FanOutReply, fan_out
+from rproxy.dispatch.local import answer
+from rproxy.dispatch.route import BoundRoute
+from rproxy.resp import encode
+from rproxy.routing.assembler import assemble
+from rproxy.topology.slots import hash_slot
+from rproxy.upstream.failure import NO_ROUTE
+from rproxy.upstream.request import Request
+from rproxy.upstream.sink import Sink
+
+CROSS_SLOT = encode.error("CROSSSLOT Keys in request don't hash to the same slot")
+CROSS_ROUTE = encode.error("CROSSSLOT Keys in request belong to different routes")
+NO_KEYS_SLOT = -1
+
+
+def handle_whole(command: Command, context: Context) -> None:
+    """Have ``command`` answered as its plan says."""
+    HANDLERS[Plan(command.spec.plan)](command, context)
+
+
+def refuse(command: Command, context: Context) -> None:
+    """Answer a command that rproxy does not support."""
+    command.reply(encode.error(command.spec.refusal or f"ERR {command.spec.name.decode()} is not supported by rproxy"))
+
+
+def forward(command: Command, context: Context) -> None:
+    """Send a command whole to the endpoint of its keys' slot; to any shard if it has no keys."""
+    spec = command.spec
+    if is_blocking(spec, command.args):
+        command.reply(encode.error(f"ERR {spec.name.decode()} with BLOCK is not supported by rproxy yet"))
+        return
+    try:
+        positions = key_positions(spec, command.args)
+    except ValueError:
+        positions = []  # the server words the error of a command that makes no sense
+    route = route_of(command, positions, context)
+    if route is None:
+        return
+    slots = {hash_slot(command.args[position]) for position in positions}
+    if len(slots) > 1:
+        command.reply(CROSS_SLOT)
+        return
+    send_whole(command, context, route, slots.pop() if slots else NO_KEYS_SLOT)
+
+
+def route_of(command: Command, positions: Sequence[int], context: Context) -> BoundRoute | None:
+    """The one route of all keys, with its prefix removed from them; ``None`` after an error was answered."""
+    if not positions:
+        return context.keyless_route()
+    routes = {id(route): route for route in (context.route_of(command.args[position]) for position in positions)}
+    if len(routes) > 1:
+        command.reply(CROSS_ROUTE)
+        return None
+    route = next(iter(routes.values()))
+    if route is None:
+        command.reply(NO_ROUTE.line())
+    elif not route.is_direct:
+        for position in positions:
+            command.args[position] = command.args[position].removeprefix(route.rule.prefix)
+        command.data = encode.command(command.args)
+    return route
+
+
+def send_whole(command: Command, context: Context, route: BoundRoute, slot: int) -> None:
+    """Send the command to its route's cluster, and to the mirrors that want it."""
+    cluster, spec = route.cluster, command.spec
+    is_read = not spec.is_write
+    stats = cluster.stats_of(spec) if context.counts_commands else None
+    request = Request(command.data, command.sink, command.token, stats, slot, is_read, cluster.turn.now)
+    cluster.submit(request, command.session.affinity)
+    for mirror in route.mirrors:
+        if mirror.wants(spec):
+            mirror.copy(spec, command.data, 0, len(command.data), slot if slot >= 0 else mirror.cluster.any_slot())
+
+
+def split_by_route(command: Command, context: Context) -> None:
+    """Split a command whose keys may belong to several routes: a fragment per route and slot, each a command of its own."""
+    spec, args, step = command.spec, command.args, command.spec.key_step
+    by_place: dict[tuple[int, int], list[int]] = {}
+    routes: dict[int, BoundRoute] = {}
+    for position in range(spec.first_key, len(args), step):
+        route = context.route_of(args[position])
+        if route is None:
+            command.reply(NO_ROUTE.line())
+            return
+        if not route.is_direct:
+            args[position] = args[position].removeprefix(route.rule.prefix)
+        routes[id(route)] = route
+        by_place.setdefault((id(route), hash_slot(args[position])), []).append(position)
+    fragments = list(by_place.values())
+    sink: Sink = FanOutReply(
+        command, len(fragments), lambda replies: assemble(spec.response_policy, fragments, replies)
+    )
+    for index, ((route_id, slot), positions) in enumerate(by_place.items()):
+        pieces = [argument for position in positions for argument in args[position : position + step]]
+        data = encode.command([args[0], *pieces])
+        send_whole(Command(spec, args, data, command.session, sink, index), context, routes[route_id], slot)
+
+
+HANDLERS: dict[Plan, Callable[[Command, Context], None]] = {
+    Plan.PLAIN: forward,
+    Plan.KEYED: forward,
+    Plan.SPLIT: forward,
+    Plan.FAN_OUT: fan_out,
+    Plan.LOCAL: answer,
+    Plan.UNSUPPORTED: refuse,
+}

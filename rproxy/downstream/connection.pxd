@@ -1,0 +1,21 @@
+from rproxy.dispatch.dispatcher cimport Dispatcher
+from rproxy.dispatch.session cimport Session
+from rproxy.downstream.reply_queue cimport ReplyQueue
+from rproxy.resp.wire cimport RequestScanner
+from rproxy.transport.connection cimport Connection
+
+
+cdef class DownstreamConnection(Connection):
+    cdef readonly object listener
+    cdef readonly Session session
+    cdef readonly ReplyQueue replies
+    cdef readonly bint is_throttled
+    cdef readonly double heard_at
+    cdef Dispatcher _dispatcher
+    cdef RequestScanner _scanner
+    cdef bint _has_room(self) except -1
+
+
+cdef int _COMMAND
+cdef int _NEED_MORE
+cdef int _MALFORMED

@@ -1,0 +1,150 @@
+"""One client: its commands are scanned and dispatched in order, its replies leave in that order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rproxy.dispatch.session import Session
+from rproxy.downstream.reply_queue import ReplyQueue
+from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
+from rproxy.transport.connection import Connection
+
+if TYPE_CHECKING:
+    from rproxy.downstream.listener import Listener
+
+_COMMAND = COMMAND
+_NEED_MORE = NEED_MORE
+_MALFORMED = MALFORMED
+
+
+class DownstreamConnection(Connection):
+    """A client's connection.
+
+    A client with too much in flight is *throttled*: what it sent stays in the inbox, and nothing more is read from it, until
+    replies have left.
+    """
+
+    __slots__ = ("_dispatcher", "_scanner", "heard_at", "is_throttled", "listener", "replies", "session")
+
+    def __init__(self, listener: Listener, session: Session) -> None:
+        Connection.__init__(self, listener.turn, listener.traffic, False)
+        self.listener = listener
+        self.session = session
+        self.replies = ReplyQueue(self)
+        self.is_throttled = False
+        self.heard_at = self.turn.now
+        self._dispatcher = listener.dispatcher
+        self._scanner: RequestScanner | None = None
+
+    def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
+        """Dispatch every whole command, as far as there is room for their replies."""
+        session = self.session
+        dispatcher = self._dispatcher
+        replies = self.replies
+        scanner = self._scanner
+        if scanner is None:
+            scanner = self.listener.scanner
+        position = start
+        self.heard_at = self.turn.now
+        while position < end:
+            if not self._has_room():
+                break
+            status = scanner.next(chunk, position, end)
+            if status == _NEED_MORE:
+                self._keep_scanner(scanner)
+                return position
+            if status == _COMMAND:
+                dispatcher.dispatch(session, replies, replies.open(), scanner)
+            elif status == _MALFORMED:
+                self._refuse(scanner.error)
+                return end
+            position += scanner.consumed
+            if session.is_quitting:
+                self.finish()
+                return end
+        self._scanner = None
+        return position
+
+    def _keep_scanner(self, scanner: RequestScanner) -> None:
+        """Own the scanner while it is in the middle of a command; the listener takes a new one for its other clients."""
+        if self._scanner is None:
+            self._scanner = scanner
+            self.listener.renew_scanner()
+
+    def _has_room(self) -> bool:
+        """Whether another command may be taken on; throttles the client if not."""
+        if self.replies.pending() < self.listener.max_in_flight and self.unsent() < self.listener.output_limit:
+            return True
+        self._throttle()
+        return False
+
+    def unsent(self) -> int:
+        """Bytes of replies that wait for the client, or for replies before them."""
+        backlog = self.transport.backlog() if self.transport is not None else 0
+        return self.outbox.unsent() + backlog + self.replies.held
+
+    def _throttle(self) -> None:
+        self.is_throttled = True
+        self.replies.is_watched = True
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def _resume(self) -> None:
+        """Go on with what was left in the inbox, then read again."""
+        if self.transport is None or self.is_finishing or not self.is_throttled:
+            return
+        self.is_throttled = False
+        if self.inbox is not None:
+            self.receive(self.inbox, self.filled)
+        if not self.is_throttled and self.transport is not None and not self.is_finishing:
+            self.replies.is_watched = False
+            self.transport.resume_reading()
+
+    def on_delivered(self) -> None:
+        """A reply was delivered while this connection waited for it."""
+        if self.is_finishing:
+            self.turn.mark(self)
+        elif self.is_throttled and self.replies.pending() <= self.listener.max_in_flight // 2:
+            self.turn.loop.call_soon(self._resume)
+
+    def on_sent(self) -> None:
+        """The outbox was sent."""
+        if self.is_finishing:
+            if self.replies.pending() == 0 and self.outbox.unsent() == 0:
+                self.close()
+        elif self.is_throttled:
+            self.turn.loop.call_soon(self._resume)
+
+    def _refuse(self, error: bytes) -> None:
+        """Answer a malformed stream, after the replies of the commands before it, and close."""
+        self.listener.protocol_errors += 1
+        line = b"-ERR " + error + b"\r\n"
+        self.replies.deliver(self.replies.open(), line, 0, len(line))
+        self.finish()
+
+    def finish(self) -> None:
+        """Take no more commands; close when the last reply has been sent."""
+        if self.is_finishing:
+            return
+        self.is_finishing = True
+        self.replies.is_watched = True
+        if self.transport is not None:
+            self.transport.pause_reading()
+        self.turn.mark(self)
+
+    def on_eof(self) -> None:
+        """The client will send no more: it still gets its replies."""
+        self.finish()
+
+    def on_lost(self, reason: str) -> None:
+        """The client is gone."""
+        self.close()
+
+    def close(self) -> None:
+        """Close at once."""
+        self.replies.close()
+        self.outbox.clear()
+        self.is_finishing = True
+        if self.transport is not None:
+            self.transport.close()
+        self.listener.on_closed(self)

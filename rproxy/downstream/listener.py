@@ -1,0 +1,122 @@
+"""A listening socket of a worker, and the clients that came through it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rproxy.dispatch.dispatcher import Dispatcher
+from rproxy.dispatch.session import Session
+from rproxy.downstream.connection import DownstreamConnection
+from rproxy.resp.wire import RequestScanner
+from rproxy.transport.attach import accept
+from rproxy.transport.connection import Traffic, Turn
+
+if TYPE_CHECKING:
+    from rproxy.config.models import ListenerConfig
+
+_TOO_MANY = b"-ERR max number of clients reached\r\n"
+_PAUSE = 0.1
+"""Seconds without accepting after the system refused a connection (no descriptors left)."""
+
+log = logging.getLogger("rproxy.listener")
+
+
+class Listener:
+    """Accepts clients; every one gets a session and a connection."""
+
+    def __init__(
+        self,
+        settings: ListenerConfig,
+        sock: socket.socket,
+        dispatcher: Dispatcher,
+        turn: Turn,
+        next_client_id: Callable[[], int],
+    ) -> None:
+        limits = settings.limits
+        self.name = settings.name
+        self.settings = settings
+        self.turn = turn
+        self.traffic = Traffic()
+        self.dispatcher = dispatcher
+        self.max_in_flight = limits.max_in_flight_per_client
+        self.output_limit = limits.output_buffer_limit
+        self.max_clients = limits.max_clients
+        self.protocol_errors = 0
+        self.rejected = 0
+        self.connections: set[DownstreamConnection] = set()
+        self.scanner = RequestScanner()
+        self.renew_scanner()
+        self._socket = sock
+        self._next_client_id = next_client_id
+        self._is_accepting = False
+
+    def renew_scanner(self) -> None:
+        """A fresh scanner for the clients that are not in the middle of a command."""
+        limits = self.settings.limits
+        self.scanner = RequestScanner()
+        self.scanner.max_arguments = limits.max_arguments
+        self.scanner.max_argument_size = limits.max_argument_size
+        self.scanner.max_inline_size = limits.max_inline_size
+
+    def open(self) -> None:
+        """Accept clients from now on."""
+        self._socket.setblocking(False)
+        self._is_accepting = True
+        self.turn.loop.add_reader(self._socket, self._on_readable)
+
+    def stop_accepting(self) -> None:
+        """Accept no more; clients that are here stay."""
+        if self._is_accepting:
+            self._is_accepting = False
+            self.turn.loop.remove_reader(self._socket)
+
+    def _on_readable(self) -> None:
+        try:
+            accept(self.turn, self._socket, self._make_connection)
+        except OSError as error:
+            log.warning("listener %s cannot accept: %s", self.name, error.strerror)
+            self.stop_accepting()
+            self.turn.loop.call_later(_PAUSE, self.open)
+
+    def _make_connection(self, sock: socket.socket) -> DownstreamConnection | None:
+        if len(self.connections) >= self.max_clients:
+            self.rejected += 1
+            sock.send(_TOO_MANY)
+            return None
+        peer, local = _address_text(sock.getpeername()), _address_text(sock.getsockname())
+        session = Session(self._next_client_id(), peer, local, time.time())
+        connection = DownstreamConnection(self, session)
+        self.connections.add(connection)
+        self.traffic.opened += 1
+        self.traffic.active += 1
+        return connection
+
+    def on_closed(self, connection: DownstreamConnection) -> None:
+        """A client's connection is closed."""
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self.traffic.active -= 1
+
+    def finish(self) -> None:
+        """Let every client have the replies of what it sent, then close it."""
+        self.stop_accepting()
+        for connection in list(self.connections):
+            connection.finish()
+
+    def close(self) -> None:
+        """Close every client at once."""
+        self.stop_accepting()
+        for connection in list(self.connections):
+            connection.close()
+
+
+def _address_text(address: object) -> str:
+    """``host:port`` of a socket address, ``[host]:port`` for IPv6; the path of a Unix socket."""
+    if isinstance(address, tuple):
+        host, port = address[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return str(address or "unix")

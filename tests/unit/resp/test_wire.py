@@ -1,0 +1,241 @@
+"""The scanners: RESP's rules, Redis's wording, and that both forms agree on any bytes cut anywhere."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import crcmod.predefined
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.forms import forms
+
+FORMS = forms("resp.wire")
+each_form = pytest.mark.parametrize("wire", FORMS, ids=lambda form: form.__name__)
+oracle_crc = crcmod.predefined.mkPredefinedCrcFun("xmodem")
+
+
+def scan_all(wire: ModuleType, stream: bytes, cuts: tuple[int, ...] = (), **limits: int) -> list[object]:
+    """What a client's scanner makes of ``stream`` arriving in pieces: commands, then the error if there is one."""
+    scanner = wire.RequestScanner()
+    for name, value in limits.items():
+        setattr(scanner, name, value)
+    seen: list[object] = []
+    start = 0
+    for end in (*sorted(cuts), len(stream)):
+        chunk = stream[:end] if len(seen) % 2 else bytearray(stream[:end])
+        while True:
+            status = scanner.next(chunk, start, end)
+            if status == wire.COMMAND:
+                forwarded = bytes(scanner.chunk[scanner.base : scanner.base + scanner.size])
+                seen.append((scanner.args(), forwarded, scanner.slot(scanner.argc - 1)))
+            elif status == wire.MALFORMED:
+                return [*seen, scanner.error]
+            elif status == wire.NEED_MORE:
+                break
+            start += scanner.consumed
+    return seen
+
+
+def frame_all(wire: ModuleType, stream: bytes, cuts: tuple[int, ...] = ()) -> list[object]:
+    """The replies that a scanner finds in ``stream`` arriving in pieces; a last ``None`` for garbage."""
+    scanner = wire.ReplyScanner(max_size=1000)
+    seen: list[object] = []
+    start = 0
+    for end in (*sorted(cuts), len(stream)):
+        while (size := scanner.next(stream[:end], start, end)) > 0:
+            seen.append((stream[start : start + size], scanner.first))
+            start += size
+        if size < 0:
+            return [*seen, None]
+        assert scanner.needed > end - start
+    return seen
+
+
+@each_form
+def test_array_of_bulk_strings(wire: ModuleType) -> None:
+    stream = b"*2\r\n$3\r\nGET\r\n$1\r\nb\r\n"
+    assert scan_all(wire, stream * 2) == [([b"GET", b"b"], stream, 3300)] * 2
+
+
+@each_form
+def test_inline_commands_are_shown_as_arrays(wire: ModuleType) -> None:
+    seen = scan_all(wire, b'\r\nset a "x\\n\\x41y" \'it\\\'s\'\nPING\r\n')
+    assert [command[0] for command in seen] == [[b"set", b"a", b"x\nAy", b"it's"], [b"PING"]]
+    assert seen[1][1] == b"*1\r\n$4\r\nPING\r\n"
+
+
+@each_form
+def test_empty_arrays_and_lines_are_passed_over(wire: ModuleType) -> None:
+    assert [c[0] for c in scan_all(wire, b"*0\r\n\r\n*-1\r\n   \nPING\r\n")] == [[b"PING"]]
+
+
+@each_form
+def test_odd_line_ends_are_forwarded_in_canonical_form(wire: ModuleType) -> None:
+    assert scan_all(wire, b"*1\rX$4\r\nPINGxy")[0][1] == b"*1\r\n$4\r\nPING\r\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "error"),
+    [
+        (b"*x\r\n", b"invalid multibulk length"),
+        (b"*1048577\r\n", b"invalid multibulk length"),
+        (b"*99999999999999999999\r\n", b"invalid multibulk length"),
+        (b"*01\r\n", b"invalid multibulk length"),
+        (b"*" + b"1" * 70000, b"too big mbulk count string"),
+        (b"*1\r\n:1\r\n", b"expected '$', got ':'"),
+        (b"*1\r\n$-1\r\n", b"invalid bulk length"),
+        (b"*1\r\n$x\r\n", b"invalid bulk length"),
+        (b"*1\r\n$536870913\r\n", b"invalid bulk length"),
+        (b"*1\r\n$" + b"1" * 70000, b"too big bulk count string"),
+        (b"x" * 70000, b"too big inline request"),
+        (b'"unbalanced\r\n', b"unbalanced quotes in request"),
+        (b'"a"b\r\n', b"unbalanced quotes in request"),
+    ],
+)
+@each_form
+def test_protocol_errors_in_the_words_of_redis(wire: ModuleType, stream: bytes, error: bytes) -> None:
+    assert scan_all(wire, b"PING\r\n" + stream)[1:] == [b"Protocol error: " + error]
+
+
+@each_form
+def test_limits_of_a_client_that_is_not_trusted(wire: ModuleType) -> None:
+    assert scan_all(wire, b"*11\r\n", is_trusted=False) == [b"Protocol error: unauthenticated multibulk length"]
+    assert scan_all(wire, b"*1\r\n$16385\r\n", is_trusted=False) == [b"Protocol error: unauthenticated bulk length"]
+    assert scan_all(wire, b"*1\r\n$11\r\n", max_argument_size=10) == [b"Protocol error: invalid bulk length"]
+
+
+@each_form
+def test_needed_tells_how_much_a_bulk_string_still_takes(wire: ModuleType) -> None:
+    scanner = wire.RequestScanner()
+    head = b"*2\r\n$3\r\nGET\r\n$1000\r\n"
+    assert scanner.next(head, 0, len(head)) == wire.NEED_MORE
+    assert scanner.needed == len(head) + 1002
+
+
+@each_form
+def test_many_arguments_grow_the_spans(wire: ModuleType) -> None:
+    arguments = [b"%d" % number for number in range(5000)]
+    stream = b"*5000\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(a), a) for a in arguments)
+    (seen,) = scan_all(wire, stream, cuts=tuple(range(1000, 30000, 777)))
+    assert seen[0] == arguments
+
+
+@each_form
+def test_common_slot_and_raw_spans(wire: ModuleType) -> None:
+    scanner = wire.RequestScanner()
+    stream = b"*4\r\n$3\r\nDEL\r\n$4\r\n{t}a\r\n$4\r\n{t}b\r\n$1\r\nz\r\n"
+    assert scanner.next(stream, 0, len(stream)) == wire.COMMAND
+    assert scanner.common_slot(1, 2, 1) == wire.hash_slot(b"t")
+    assert scanner.common_slot(1, 3, 1) == -1
+    assert stream[scanner.raw_start(2) : scanner.raw_end(3)] == b"$4\r\n{t}b\r\n$1\r\nz\r\n"
+    with pytest.raises(IndexError):
+        scanner.arg(4)
+    with pytest.raises(IndexError):
+        scanner.raw_start(0)
+
+
+@each_form
+def test_names_are_found_whatever_their_case(wire: ModuleType) -> None:
+    index = wire.NameIndex()
+    index.put(b"GET", 1)
+    index.put(b"GETSET", 2)
+    assert (index.get(b"get"), index.get(b"GeT"), index.get(b"getset")) == (1, 2 - 1, 2)
+    assert index.get(b"GE") is index.get(b"") is index.get(b"x" * 40) is None
+    scanner = wire.RequestScanner()
+    assert scanner.next(b"getset a b\r\n", 0, 12) == wire.COMMAND
+    assert scanner.find(index) == 2
+    with pytest.raises(ValueError, match="1 to 32"):
+        index.put(b"", 3)
+
+
+@pytest.mark.parametrize(
+    ("key", "same_as"),
+    [
+        (b"{user1000}.following", b"user1000"),
+        (b"foo{}{bar}", None),
+        (b"foo{{bar}}zap", b"{bar"),
+        (b"foo{bar}{zap}", b"bar"),
+        (b"{}", None),
+        (b"{", None),
+        (b"", None),
+    ],
+)
+@each_form
+def test_hash_tags_of_the_cluster_specification(wire: ModuleType, key: bytes, same_as: bytes | None) -> None:
+    assert wire.hash_slot(key) == oracle_crc(key if same_as is None else same_as) % 16384
+
+
+@each_form
+def test_crc_of_the_cluster_specification(wire: ModuleType) -> None:
+    assert wire.hash_slot(b"123456789") == 0x31C3 % 16384
+
+
+@given(st.binary(max_size=80))
+def test_slots_agree_with_an_independent_crc(key: bytes) -> None:
+    if b"{" not in key:
+        assert {form.hash_slot(key) for form in FORMS} == {oracle_crc(key) % 16384}
+    assert len({form.hash_slot(key) for form in FORMS}) == 1
+
+
+TOKENS = st.sampled_from(
+    [b"*", b"$", b"-", b"+", b":", b"%", b"|", b"~", b">", b"_", b"#", b"\r\n", b"\r", b"\n", b"0", b"1", b"2", b"3", b"-1", b"10"]
+    + [b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", b"*1\r\n$4\r\nPING\r\n", b"$3\r\nabc\r\n", b"*2\r\n:1\r\n+OK\r\n", b"set a b\r\n", b'"', b"'"]
+)
+STREAMS = st.lists(TOKENS | st.binary(max_size=3), max_size=30).map(b"".join)
+CUTS = st.lists(st.integers(0, 120), max_size=6)
+
+
+@given(STREAMS, CUTS)
+@settings(max_examples=1500)
+def test_both_forms_scan_any_stream_alike_however_it_is_cut(stream: bytes, cuts: list[int]) -> None:
+    pieces = tuple(cut for cut in cuts if cut < len(stream))
+    whole = [scan_all(form, stream) for form in FORMS]
+    in_pieces = [scan_all(form, stream, pieces) for form in FORMS]
+    assert all(seen == whole[0] for seen in [*whole, *in_pieces])
+
+
+@given(STREAMS, CUTS)
+@settings(max_examples=1500)
+def test_both_forms_frame_any_stream_alike_however_it_is_cut(stream: bytes, cuts: list[int]) -> None:
+    pieces = tuple(cut for cut in cuts if cut < len(stream))
+    whole = [frame_all(form, stream) for form in FORMS]
+    in_pieces = [frame_all(form, stream, pieces) for form in FORMS]
+    assert all(seen == whole[0] for seen in [*whole, *in_pieces])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"+OK\r\n",
+        b"-ERR no\r\n",
+        b":12\r\n",
+        b"$-1\r\n",
+        b"$0\r\n\r\n",
+        b"*-1\r\n",
+        b"*0\r\n",
+        b"*2\r\n*1\r\n$1\r\na\r\n*0\r\n",
+        b"%1\r\n+a\r\n:1\r\n",
+        b"~2\r\n:1\r\n:2\r\n",
+        b">2\r\n+a\r\n+b\r\n",
+        b"|1\r\n+ttl\r\n:3\r\n$1\r\na\r\n",
+        b"_\r\n",
+        b"#t\r\n",
+        b",1.5\r\n",
+        b"(12345678901234567890\r\n",
+        b"=5\r\ntxt:a\r\n",
+        b"!5\r\nERR a\r\n",
+        b"*1\r\n" * 1000 + b":1\r\n",
+    ],
+)
+@each_form
+def test_replies_are_framed(wire: ModuleType, reply: bytes) -> None:
+    assert frame_all(wire, reply * 3) == [(reply, reply[0])] * 3
+    assert frame_all(wire, reply, cuts=tuple(range(1, len(reply)))) == [(reply, reply[0])]
+
+
+@pytest.mark.parametrize("garbage", [b"hello\r\n", b"$x\r\n", b"$-2\r\n", b"$1001\r\n", b"*-2\r\n", b"$1\r\nabc", b"+a\n", b"*1\rx"])
+@each_form
+def test_what_is_no_resp_is_told(wire: ModuleType, garbage: bytes) -> None:
+    assert frame_all(wire, b"+OK\r\n" + garbage) == [(b"+OK\r\n", 0x2B), None]

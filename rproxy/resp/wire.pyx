@@ -11,6 +11,8 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from rproxy.resp.encode import command as encode_command
 from rproxy.resp.inline import split_inline
 
+Chunk = bytes | bytearray
+
 NEED_MORE = 0
 COMMAND = 1
 EMPTY = 2

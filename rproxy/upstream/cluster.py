@@ -176,6 +176,11 @@ class Cluster:
                 first.setdefault(id(pools), slot)
         return list(first.values())
 
+    def known_endpoints(self) -> list[Endpoint]:
+        """The topology's endpoints, those that are up first."""
+        down = {pool.endpoint for pool in self._pools.values() if pool.is_down()}
+        return sorted(self.topology.endpoints(), key=lambda endpoint: endpoint in down)
+
     def replica_connections(self) -> list[UpstreamConnection]:
         """A connection to every replica that reads may go to, as far as it is up: for commands that act on nodes."""
         pools = [pool for pool in self._pools.values() if pool.is_readonly and not pool.is_down()]

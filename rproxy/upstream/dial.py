@@ -57,10 +57,14 @@ async def dial(endpoint: Endpoint, commands: Sequence[Sequence[bytes]], timeout:
 
 
 async def ask(
-    endpoint: Endpoint, commands: Sequence[Sequence[bytes]], questions: Sequence[Sequence[bytes]], timeout: float
+    endpoint: Endpoint,
+    commands: Sequence[Sequence[bytes]],
+    questions: Sequence[Sequence[bytes]],
+    connect_timeout: float,
+    timeout: float,
 ) -> list[Any]:
     """The answers to ``questions`` over a connection of their own (error replies as exceptions). Raises ``DialError``."""
-    sock = await dial(endpoint, commands, timeout)
+    sock = await dial(endpoint, commands, connect_timeout)
     try:
         async with asyncio.timeout(timeout):
             return await _exchange(sock, questions)

@@ -1,0 +1,161 @@
+"""One worker: one process, one loop, and in it everything that serves clients."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+from rproxy.commands.lookup import command_index
+from rproxy.config.models import Config, ListenerConfig, RouteConfig
+from rproxy.dispatch.context import Context
+from rproxy.dispatch.dispatcher import Dispatcher
+from rproxy.dispatch.mirror import Mirror
+from rproxy.dispatch.route import BoundRoute
+from rproxy.downstream.listener import Listener
+from rproxy.metrics.samples import Sample
+from rproxy.routing.routes import MirrorRule, Route, RouteTable
+from rproxy.server.observe import samples_of
+from rproxy.topology.read_policy import ReadPolicy
+from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
+from rproxy.topology.snapshot import Endpoint, Topology
+from rproxy.transport.attach import make_turn, stop_turn
+from rproxy.upstream.cluster import Cluster
+from rproxy.upstream.refresher import Refresher
+
+TICK = 0.05
+"""Seconds between the janitor's rounds."""
+
+
+class Worker:
+    """Serves the listeners of ``config`` from the listening ``sockets`` (by listener name)."""
+
+    def __init__(self, config: Config, sockets: dict[str, socket.socket], *, worker_id: int = 0) -> None:
+        self.config = config
+        self.worker_id = worker_id
+        self.clusters: dict[tuple[str, ReadPolicy, float, bool], Cluster] = {}
+        self.listeners: list[Listener] = []
+        self.contexts: list[Context] = []
+        self._sockets = sockets
+        self._tick: asyncio.TimerHandle | None = None
+        self._client_ids = itertools.count(1 + worker_id, max(config.workers, 1))
+
+    async def start(self) -> None:
+        """Open the listeners, and begin to learn the topologies."""
+        loop = asyncio.get_running_loop()
+        self.turn = make_turn(loop)
+        for settings in self.config.listeners:
+            context = self._context(settings)
+            next_id: Callable[[], int] = self._client_ids.__next__
+            listener = Listener(settings, self._sockets[settings.name], Dispatcher(context), self.turn, next_id)
+            self.contexts.append(context)
+            self.listeners.append(listener)
+        for cluster in self.clusters.values():
+            self._begin_discovery(cluster)
+        for listener in self.listeners:
+            listener.open()
+        self._tick = loop.call_later(TICK, self._on_tick)
+
+    def _context(self, settings: ListenerConfig) -> Context:
+        """The routes of a listener, bound to clusters."""
+        proxy = settings.redis_proxy
+        prefixes = proxy.prefix_routes
+        bound: dict[int, BoundRoute] = {}
+
+        def bind(route_config: RouteConfig, prefix: bytes, remove_prefix: bool) -> Route:
+            rules = tuple(
+                MirrorRule(mirror.cluster, mirror.exclude_read_commands, mirror.runtime_fraction)
+                for mirror in route_config.request_mirror_policy
+            )
+            route = Route(route_config.cluster, prefix, remove_prefix, rules)
+            mirrors = tuple(
+                Mirror(self._cluster(rule.cluster, ReadPolicy.PRIMARY, settings), rule, random.random) for rule in rules
+            )
+            cluster = self._cluster(route_config.cluster, proxy.settings.read_policy, settings)
+            bound[id(route)] = BoundRoute(route, cluster, mirrors)
+            return route
+
+        routes = [bind(route, route.prefix.encode(), route.remove_prefix) for route in prefixes.routes]
+        catch_all = prefixes.catch_all_route
+        table = RouteTable(
+            routes,
+            catch_all=bind(catch_all, b"", False) if catch_all is not None else None,
+            case_insensitive=prefixes.case_insensitive,
+        )
+        return Context(command_index(), table, bound, counts_commands=proxy.settings.enable_command_stats)
+
+    def _cluster(self, name: str, read_policy: ReadPolicy, listener: ListenerConfig) -> Cluster:
+        """The cluster ``name`` as this listener uses it; listeners that use it alike share it."""
+        settings = listener.redis_proxy.settings
+        key = (name, read_policy, settings.op_timeout, settings.enable_redirection)
+        if key not in self.clusters:
+            self.clusters[key] = Cluster(
+                next(cluster for cluster in self.config.clusters if cluster.name == name),
+                read_policy,
+                self.turn,
+                op_timeout=settings.op_timeout,
+                follows_redirections=settings.enable_redirection,
+                draw=random.random,
+            )
+        return self.clusters[key]
+
+    def _begin_discovery(self, cluster: Cluster) -> None:
+        settings = cluster.settings
+        seeds = [Endpoint.parse(text) for text in settings.endpoints]
+        if settings.type == "standalone":
+            cluster.swap(Topology.standalone(seeds[0]))
+            return
+        policy = RefreshPolicy(
+            cluster_refresh_rate=settings.cluster_refresh_rate,
+            redirect_refresh_interval=settings.redirect_refresh_interval,
+            redirect_refresh_threshold=settings.redirect_refresh_threshold,
+            failure_refresh_threshold=settings.failure_refresh_threshold,
+            host_degraded_refresh_threshold=settings.host_degraded_refresh_threshold,
+        )
+        cluster.refresher = Refresher(cluster, seeds, RefreshSchedule(policy))
+        cluster.refresher.start()
+
+    def _on_tick(self) -> None:
+        self._tick = self.turn.loop.call_later(TICK, self._on_tick)
+        for cluster in self.clusters.values():
+            cluster.tick()
+
+    async def drain(self, timeout: float) -> bool:
+        """Accept no more clients, finish what is in flight, then close everything; true if all of it was finished."""
+        for listener in self.listeners:
+            listener.finish()
+        deadline = self.turn.loop.time() + timeout
+        while any(listener.connections for listener in self.listeners) and self.turn.loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        is_finished = not any(listener.connections for listener in self.listeners)
+        await self._close()
+        return is_finished
+
+    async def _close(self) -> None:
+        if self._tick is not None:
+            self._tick.cancel()
+        for listener in self.listeners:
+            listener.close()
+        for cluster in self.clusters.values():
+            if cluster.refresher is not None:
+                await cluster.refresher.stop()
+            cluster.close()
+        stop_turn(self.turn)
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether every routed cluster has a topology; else which has none."""
+        routed = [cluster for context in self.contexts for cluster in context.clusters()]
+        missing = sorted({cluster.name for cluster in routed if not cluster.topology.covered})
+        return not missing, f"no topology yet: {', '.join(missing)}" if missing else "ready"
+
+    def describe_clusters(self) -> list[dict[str, object]]:
+        """The state of every cluster for operators."""
+        return [cluster.describe() for cluster in self.clusters.values()]
+
+    def samples(self) -> list[Sample]:
+        """The metrics of this worker."""
+        return samples_of(self)

@@ -1,0 +1,63 @@
+"""The queue of requests in flight: first in first out, and expiry leaves the order of replies alone."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from rproxy.metrics.counters import CommandStats
+from rproxy.upstream.sink import DISCARD, Sink
+from tests.support.forms import forms
+
+each_form = pytest.mark.parametrize("module", forms("upstream.in_flight"), ids=lambda form: form.__name__)
+
+
+@each_form
+def test_entries_come_out_as_they_went_in(module: ModuleType) -> None:
+    queue = module.InFlight()
+    sinks = [Sink() for _ in range(300)]
+    stats = CommandStats()
+    for number, sink in enumerate(sinks):
+        queue.push(sink, number, stats, number + 1, float(number), number % 16384 - 1, number % 2 == 0, number % 5)
+        if number % 3 == 0:
+            assert queue.pop()
+    shown = []
+    while queue.pop():
+        shown.append(queue.token)
+        assert queue.sink is sinks[queue.token]
+        assert queue.stats is stats
+        assert (queue.size, queue.started) == (queue.token + 1, float(queue.token))
+        assert (queue.slot, queue.is_read, queue.hops) == (queue.token - 1, queue.token % 2 == 0, queue.token % 5)
+    assert shown == list(range(100, 300))
+    assert queue.count() == 0
+    assert not queue.pop()
+
+
+@each_form
+def test_expired_entries_keep_their_turn_but_lose_their_sink(module: ModuleType) -> None:
+    queue = module.InFlight()
+    first, second = Sink(), Sink()
+    queue.push(first, 1, None, 10, 1.0, 0, True, 0)
+    queue.push(second, 2, None, 20, 5.0, 0, True, 0)
+    assert queue.expire(3.0) == [(first, 1, None)]
+    assert queue.expire(3.0) == []
+    assert queue.pop()
+    assert (queue.sink, queue.size) == (DISCARD, 10)
+    assert queue.pop()
+    assert queue.sink is second
+
+
+@each_form
+def test_references_are_given_back(module: ModuleType) -> None:
+    sink, stats = Sink(), CommandStats()
+    before = sys.getrefcount(sink), sys.getrefcount(stats)
+    queue = module.InFlight()
+    for number in range(200):
+        queue.push(sink, number, stats, 1, float(number), 0, True, 0)
+    queue.expire(50.0)
+    for _ in range(100):
+        queue.pop()
+    del queue
+    assert (sys.getrefcount(sink), sys.getrefcount(stats)) == before

@@ -1,0 +1,122 @@
+"""Where the keys of a command stand in its arguments.
+
+Positions count from 0, the command's name. Fixed positions are columns of the command table; the finders here are for
+those that move: behind a numkeys, after STREAMS, as the operand of STORE. They follow the key specifications of the
+Redis commands and raise ``ValueError`` where the arguments make no sense: which error that is, the server says best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rproxy.commands.spec import CommandSpec, KeyFinder
+
+_STREAM_OPTIONS = {b"BLOCK": 1, b"CLAIM": 1, b"COUNT": 1, b"GROUP": 2, b"NOACK": 0}
+_SORT_OPTIONS = {b"BY": 1, b"GET": 1, b"LIMIT": 2, b"STORE": 1}
+_RADIUS_OPTIONS = {b"COUNT": 1, b"STORE": 1, b"STOREDIST": 1}
+_MIGRATE_OPTIONS = {b"AUTH": 1, b"AUTH2": 2}
+
+
+def key_positions(spec: CommandSpec, args: Sequence[bytes]) -> Sequence[int]:
+    """The positions of all keys of a command whose arity was checked. Raises ``ValueError`` as key finders do."""
+    if spec.find_keys is not None:
+        found: Sequence[int] = spec.find_keys(args)
+        return found
+    if spec.first_key == 0:
+        return ()
+    return range(spec.first_key, spec.last_key_of(len(args)) + 1, spec.key_step)
+
+
+def is_blocking(spec: CommandSpec, args: Sequence[bytes]) -> bool:
+    """Whether the command may make its client wait: XREAD and XREADGROUP only do with BLOCK."""
+    if "blocking" not in spec.flags:
+        return False
+    if spec.find_keys is not streams:
+        return True
+    for word, _ in _words(args, 1, _STREAM_OPTIONS):
+        if word == b"STREAMS":
+            return False
+        if word == b"BLOCK":
+            return True
+    return False
+
+
+# -- key finders
+
+
+def counted(count_at: int, *, destination: int | None = None, may_be_none: bool = False) -> KeyFinder:
+    """The finder of keys that follow their number, which stands at ``count_at``; ``destination`` is a key before it.
+
+    Scripts and functions ``may_be_none``: they are allowed to have no keys.
+    """
+    least = 0 if may_be_none else 1
+    before = () if destination is None else (destination,)
+
+    def find(args: Sequence[bytes]) -> Sequence[int]:
+        count = _count(args[count_at])
+        first = count_at + 1
+        if not least <= count <= len(args) - first:
+            raise ValueError("numkeys does not fit the arguments")
+        return (*before, *range(first, first + count))
+
+    return find
+
+
+def streams(args: Sequence[bytes]) -> Sequence[int]:
+    """XREAD and XREADGROUP: the first half of what follows STREAMS; the other half are IDs."""
+    for word, position in _words(args, 1, _STREAM_OPTIONS):
+        if word == b"STREAMS":
+            keys, rest = divmod(len(args) - position - 1, 2)
+            if rest or not keys:
+                raise ValueError("each stream needs an ID")
+            return range(position + 1, position + 1 + keys)
+        if word not in _STREAM_OPTIONS:
+            break
+    raise ValueError("no STREAMS")
+
+
+def sort(args: Sequence[bytes]) -> Sequence[int]:
+    """SORT: its key and the destination of STORE. BY and GET name patterns, which are no keys."""
+    return _with_destination(args, 2, _SORT_OPTIONS, (b"STORE",))
+
+
+def radius(args: Sequence[bytes]) -> Sequence[int]:
+    """GEORADIUS and GEORADIUSBYMEMBER: the key and the destination of STORE or STOREDIST."""
+    return _with_destination(args, 5, _RADIUS_OPTIONS, (b"STORE", b"STOREDIST"))
+
+
+def migrate(args: Sequence[bytes]) -> Sequence[int]:
+    """MIGRATE: the third argument or, where that is empty, what follows KEYS."""
+    for word, position in _words(args, 6, _MIGRATE_OPTIONS):
+        if word == b"KEYS":
+            if args[3]:
+                raise ValueError("a key and KEYS")
+            return range(position + 1, len(args))
+    return (3,)
+
+
+def _with_destination(
+    args: Sequence[bytes], start: int, options: Mapping[bytes, int], stores: Sequence[bytes]
+) -> Sequence[int]:
+    """The key at 1 and the operand of the last of ``stores``, if any."""
+    destination: tuple[int, ...] = ()
+    for word, position in _words(args, start, options):
+        if word in stores and position + 1 < len(args):
+            destination = (position + 1,)
+    return (1, *destination)
+
+
+def _words(args: Sequence[bytes], start: int, options: Mapping[bytes, int]) -> Iterator[tuple[bytes, int]]:
+    """The option words from ``start`` on, in upper case, and their positions; operands are passed over by ``options``."""
+    position = start
+    while position < len(args):
+        word = args[position].upper()
+        yield word, position
+        position += 1 + options.get(word, 0)
+
+
+def _count(text: bytes) -> int:
+    """A number as strictly as Redis's ``string2ll`` reads it, 0 or above."""
+    if not text.isdigit() or (text.startswith(b"0") and text != b"0"):
+        raise ValueError("numkeys is no number")
+    return int(text)

@@ -29,7 +29,7 @@ def load_source(name: str) -> ModuleType:
 
 
 def forms(name: str) -> list[ModuleType]:
-    """The forms of ``rproxy.<name>`` that this run can test: the source, and the extension if that is what is imported."""
+    """The forms of ``rproxy.<name>`` that this run can test: the source, and the extension where that is imported."""
     imported = importlib.import_module(f"rproxy.{name}")
     is_compiled = str(imported.__file__).endswith(tuple(EXTENSION_SUFFIXES))
     return [load_source(name), imported] if is_compiled else [imported]

@@ -107,7 +107,7 @@ def _with_destination(
 
 
 def _words(args: Sequence[bytes], start: int, options: Mapping[bytes, int]) -> Iterator[tuple[bytes, int]]:
-    """The option words from ``start`` on, in upper case, and their positions; operands are passed over by ``options``."""
+    """The option words from ``start`` on, in upper case, with their positions; ``options`` tells operands."""
     position = start
     while position < len(args):
         word = args[position].upper()

@@ -1,0 +1,252 @@
+"""The configuration: one model per section of the file, one attribute per key, each with its default and its meaning.
+
+Names, and meanings where a concept is Envoy's, are those of its ``redis_proxy`` filter and ``RedisClusterConfig``. The
+docstring of an attribute is the key's description in the JSON Schema and the documents. Instances cannot be changed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rproxy.config.converters import Address
+from rproxy.config.fields import (
+    AnyCase,
+    Bound,
+    Count,
+    Duration,
+    EndpointText,
+    Flag,
+    Fraction,
+    ListenAddress,
+    Name,
+    Policy,
+    Secret,
+    Size,
+    TcpAddress,
+    Timeout,
+)
+from rproxy.topology.read_policy import ReadPolicy
+
+
+class Section(BaseModel):
+    """What the sections share: an unknown key is an error, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class AdminConfig(Section):
+    """The HTTP server for operators."""
+
+    address: TcpAddress = Address("127.0.0.1", 9900)
+    """Where it listens; loopback unless told otherwise, since it asks nobody who they are."""
+
+
+class MirrorConfig(Section):
+    """One mirror of a route: a cluster that gets copies of commands; its answers go nowhere."""
+
+    cluster: Name
+    """The cluster that gets the copies."""
+
+    exclude_read_commands: Flag = False
+    """Copy writes only."""
+
+    runtime_fraction: Fraction = 1.0
+    """The share of the commands that is copied, drawn per command."""
+
+
+class RouteConfig(Section):
+    """Where commands go."""
+
+    cluster: Name
+    """The cluster that answers."""
+
+    request_mirror_policy: tuple[MirrorConfig, ...] = ()
+    """Clusters that get copies of the commands."""
+
+
+class PrefixRouteConfig(RouteConfig):
+    """Where commands go whose keys begin with a prefix."""
+
+    prefix: Annotated[str, Field(min_length=1)]
+    """What the keys begin with; of several matching prefixes the longest counts."""
+
+    remove_prefix: Flag = False
+    """Take the prefix off the keys before they are sent on."""
+
+
+class PrefixRoutesConfig(Section):
+    """The route table of a listener."""
+
+    routes: tuple[PrefixRouteConfig, ...] = ()
+    """Routes for keys with a prefix."""
+
+    catch_all_route: RouteConfig | None = None
+    """The route of every other key; without it such commands get an error."""
+
+    case_insensitive: Flag = False
+    """Compare prefixes without regard to case."""
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Self:
+        if not self.routes and self.catch_all_route is None:
+            raise ValueError("has neither routes nor a catch_all_route, so no command could be answered")
+        return self
+
+
+class SettingsConfig(Section):
+    """How a listener's commands are carried out."""
+
+    op_timeout: Timeout = 5.0
+    """The time a request may take before the client gets an error."""
+
+    enable_redirection: Flag = True
+    """Follow MOVED and ASK; otherwise clients get them."""
+
+    enable_command_stats: Flag = True
+    """Count every command with its latency."""
+
+    read_policy: Policy = ReadPolicy.PRIMARY
+    """Which nodes answer reads: primary, prefer_primary, replica, prefer_replica or any. A write goes to the primary."""
+
+
+class RedisProxyConfig(Section):
+    """What a listener does with its clients' commands."""
+
+    stat_prefix: Name = "redis"
+    """The listener's name in metrics."""
+
+    settings: SettingsConfig = SettingsConfig()
+    """How commands are carried out."""
+
+    prefix_routes: PrefixRoutesConfig
+    """Which cluster a key belongs to."""
+
+
+class LimitsConfig(Section):
+    """What one client, and all clients of a listener, may take."""
+
+    max_clients: Bound = 10_000
+    """Clients at a time, per worker; one more gets an error and is closed."""
+
+    max_arguments: Bound = 1_048_576
+    """Arguments of one command."""
+
+    max_argument_size: Size = 512 * 1024**2
+    """Bytes of one argument."""
+
+    max_inline_size: Size = 64 * 1024
+    """Bytes of one inline command."""
+
+    max_in_flight_per_client: Bound = 1024
+    """Unanswered commands of one client; at the bound rproxy stops reading from it until replies have come."""
+
+    output_buffer_limit: Size = 64 * 1024**2
+    """Bytes of replies that wait for one client; at the bound rproxy stops reading from it until it has taken some."""
+
+    client_idle_timeout: Duration = 0.0
+    """The time after which a silent client is closed; 0 is never."""
+
+
+class ListenerConfig(Section):
+    """A place where clients connect."""
+
+    name: Name
+    """The listener's name, unlike any other listener's."""
+
+    address: ListenAddress
+    """Where it listens: host:port, [::]:port or unix:/path."""
+
+    redis_proxy: RedisProxyConfig
+    """What it does with commands."""
+
+    limits: LimitsConfig = LimitsConfig()
+    """What clients may take."""
+
+
+class ClusterConfig(Section):
+    """A named upstream: a Redis Cluster, or one Redis server."""
+
+    name: Name
+    """The name by which routes and mirrors refer to it."""
+
+    type: Literal["redis_cluster", "standalone"] = "redis_cluster"
+    """A Redis Cluster, whose topology is discovered, or a standalone server."""
+
+    endpoints: Annotated[tuple[EndpointText, ...], Field(min_length=1)]
+    """Seeds of a Redis Cluster, or the one standalone server: host:port, by name or address."""
+
+    connect_timeout: Timeout = 0.5
+    """The time in which a connection must be ready, authentication included."""
+
+    connections_per_endpoint: Annotated[Bound, Field(le=1024)] = 1
+    """Connections of a worker to each endpoint, shared by all clients."""
+
+    max_in_flight: Bound = 65_536
+    """Unanswered requests of one connection; further ones wait."""
+
+    max_parked: Count = 16_384
+    """Requests that wait for an endpoint (connecting, failing over) inside their op_timeout; one more gets an error."""
+
+    mirror_queue_limit: Bound = 16_384
+    """Unanswered copies of one connection while the cluster is a mirror; further ones are dropped and counted."""
+
+    cluster_refresh_rate: Timeout = 5.0
+    """How often the topology is asked for."""
+
+    cluster_refresh_timeout: Timeout = 3.0
+    """The time a node has to answer with the topology before another is asked."""
+
+    redirect_refresh_interval: Duration = 5.0
+    """The least time between two refreshes that redirections bring about; redirections inside it are not counted."""
+
+    redirect_refresh_threshold: Count = 5
+    """Redirections since the last refresh that bring about the next; 0: they never do."""
+
+    failure_refresh_threshold: Count = 1
+    """Lost or refused connections since the last refresh that bring about the next; 0: they never do."""
+
+    host_degraded_refresh_threshold: Count = 0
+    """Endpoints become slow or unhealthy since the last refresh that bring about the next; 0: they never do."""
+
+    username: Annotated[str, Field(min_length=1)] | None = None
+    """The user to authenticate as; Redis's default user if there is only a password."""
+
+    password: Secret | None = None
+    """The password to authenticate with. It is never shown."""
+
+    password_file: Annotated[str, Field(min_length=1)] | None = None
+    """A file with the password instead, relative to the configuration file; a line break at its end does not count."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.type == "standalone" and len(self.endpoints) > 1:
+            raise ValueError("a standalone cluster has one endpoint; several are seeds of type: redis_cluster")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("has both password and password_file; one of them is enough")
+        if self.username is not None and self.password is None and self.password_file is None:
+            raise ValueError("has a username but neither password nor password_file")
+        return self
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    admin: AdminConfig | None = None
+    """The HTTP server for operators; without it there is none."""
+
+    workers: Annotated[Bound, Field(le=256)] = 1
+    """Processes that serve every listener together."""
+
+    listeners: Annotated[tuple[ListenerConfig, ...], Field(min_length=1)]
+    """Where clients connect."""
+
+    clusters: Annotated[tuple[ClusterConfig, ...], Field(min_length=1)]
+    """Where commands go."""
+
+    drain_timeout: Duration = 10.0
+    """The time to finish what is in flight on SIGTERM before the process ends."""
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = "info"
+    """The least weight of a message that is logged."""

@@ -1,0 +1,75 @@
+"""Redirections: the errors of a node that are about where or when to send a request, not about the request.
+
+Their form is the cluster specification's ("Redirection and resharding") and that of Redis's shared error texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from rproxy.topology.announced import announced_endpoint
+from rproxy.topology.slots import SLOT_COUNT
+from rproxy.topology.snapshot import Endpoint
+
+
+class RedirectionKind(Enum):
+    """What a redirection asks for; the value names it in metrics."""
+
+    MOVED = "moved"
+    """Another node serves the slot from now on."""
+    ASK = "ask"
+    """Another node may have the keys: ask it this once."""
+    TRYAGAIN = "tryagain"
+    """The keys of a multi-key command are spread over two nodes while their slot moves."""
+    CLUSTERDOWN = "clusterdown"
+    """The node sees the cluster, or the slot, unserved."""
+    LOADING = "loading"
+    """The node still loads its data."""
+    MASTERDOWN = "masterdown"
+    """A replica has lost its primary and may not answer with old data."""
+    READONLY = "readonly"
+    """A write reached a node that has become a replica."""
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the redirection names another endpoint; one that does not is sent again a little later."""
+        return self in (RedirectionKind.MOVED, RedirectionKind.ASK)
+
+
+_KINDS = {kind.name.encode(): kind for kind in RedirectionKind}
+
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """A redirection that was understood. ``slot`` is -1 and ``endpoint`` the asked node where none is named."""
+
+    kind: RedirectionKind
+    slot: int
+    endpoint: Endpoint
+
+
+def classify(line: bytes, asked: Endpoint) -> Redirection | None:
+    """Read the error ``line`` of node ``asked``, with or without its ``-`` and line end; ``None`` for other errors.
+
+    Whatever the bytes are, nothing is raised: a MOVED that makes no sense is an ordinary error.
+    """
+    words = line.removeprefix(b"-").split()
+    kind = _KINDS.get(words[0]) if words else None
+    if kind is None:
+        return None
+    if not kind.has_target:
+        return Redirection(kind, -1, asked)
+    if len(words) != 3:
+        return None
+    slot = _number(words[1])
+    host, colon, port = words[2].rpartition(b":")
+    endpoint = announced_endpoint(host.removeprefix(b"[").removesuffix(b"]"), _number(port), asked) if colon else None
+    if endpoint is None or not 0 <= slot < SLOT_COUNT:
+        return None
+    return Redirection(kind, slot, endpoint)
+
+
+def _number(text: bytes) -> int:
+    """A slot or port of at most five digits, -1 for anything else."""
+    return int(text) if text.isdigit() and len(text) <= 5 else -1

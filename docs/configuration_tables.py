@@ -1,4 +1,4 @@
-"""Writes the tables of configuration.md from the models. After a change of them: ``python docs/configuration_tables.py``.
+"""Writes the tables of configuration.md from the models: run ``python docs/configuration_tables.py`` when they change.
 
 A table stands between ``<!-- keys: SECTION -->`` and ``<!-- end -->``, where SECTION is a path such as
 ``listeners[].limits``; the text around the tables is written by hand.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -13,7 +14,7 @@ from prometheus_client.metrics_core import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
 from rproxy.metrics.counters import BUCKETS
-from rproxy.metrics.samples import Histogram, Sample, Value
+from rproxy.metrics.samples import Sample, Value
 from rproxy.metrics.table import METRICS, Kind, Metric
 
 _BOUNDS = [*map(str, BUCKETS), "+Inf"]
@@ -48,11 +49,11 @@ class _Samples(Collector):
         return (_family(metric, self._values[metric.name]) for metric in METRICS if metric.name in self._values)
 
 
-def _family(metric: Metric, values: list[tuple[tuple[str, ...], Value]]) -> MetricFamily:
+def _family(metric: Metric, values: list[tuple[tuple[str, ...], Any]]) -> MetricFamily:
+    """The family of one metric; its kind says whether the values are numbers or histograms."""
     if metric.kind is Kind.HISTOGRAM:
         histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
         for labels, value in values:
-            assert isinstance(value, Histogram)  # noqa: S101 - the table says so
             buckets = list(zip(_BOUNDS, accumulate(value.counts), strict=True))
             histogram.add_metric(labels, buckets, value.seconds)
         return histogram

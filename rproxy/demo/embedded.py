@@ -112,6 +112,7 @@ class EmbeddedCluster(_Embedded):
         self._primaries = primaries
         self._replicas = replicas
         self._arguments = ("--cluster-node-timeout", str(node_timeout_ms), *extra_args)
+        self.node_timeout_ms = node_timeout_ms
 
     @property
     def seeds(self) -> str:
@@ -121,14 +122,22 @@ class EmbeddedCluster(_Embedded):
     @property
     def primaries(self) -> list[RedisProcess]:
         """The nodes that own slots now, in the order of their slots."""
-        return [self._node_at(port) for port in dict.fromkeys(entry[2][1] for entry in self._slot_ranges())]
+        return list(dict.fromkeys(nodes[0] for _, _, nodes in self.slot_ranges()))
+
+    def slot_ranges(self) -> list[tuple[int, int, list[RedisProcess]]]:
+        """First and last slot and the nodes (primary first) of every range, as one running node says, in order."""
+        ranges = self._any_node().call("CLUSTER", "SLOTS")
+        return [
+            (first, last, [self._node_at(endpoint[1]) for endpoint in endpoints])
+            for first, last, *endpoints in sorted(ranges)
+        ]
 
     def shard_of(self, key: Argument) -> list[RedisProcess]:
         """The nodes of the shard that owns the slot of ``key``: the primary, then its replicas, as the cluster says."""
         slot = self._any_node().call("CLUSTER", "KEYSLOT", key)
-        for first, last, *endpoints in self._slot_ranges():
+        for first, last, nodes in self.slot_ranges():
             if first <= slot <= last:
-                return [self._node_at(endpoint[1]) for endpoint in endpoints]
+                return nodes
         raise LookupError(f"no shard owns slot {slot}")
 
     def primary_of(self, key: Argument) -> RedisProcess:
@@ -192,10 +201,6 @@ class EmbeddedCluster(_Embedded):
                 pass  # a node that is loading or changing its role; asked again
             time.sleep(0.05)
         raise StartError(f"waited {seconds:.0f} s in vain for {what}")
-
-    def _slot_ranges(self) -> list[Any]:
-        ranges: list[Any] = self._any_node().call("CLUSTER", "SLOTS")
-        return sorted(ranges)
 
     def _any_node(self) -> RedisProcess:
         return next(node for node in self.nodes if node.is_running)

@@ -48,6 +48,11 @@ class ProxyProcess:
         return self._started.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether the process exists."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def output(self) -> str:
         """What the process has written to standard output and error so far."""
         return self._log.read_text(errors="replace") if self._directory else ""
@@ -74,12 +79,12 @@ class ProxyProcess:
     def await_ready(self, seconds: float = 15.0) -> None:
         """Wait until every cluster has a topology. Raises ``StartError`` with the last line it wrote."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and self._started.poll() is None:
+        while time.monotonic() < deadline and self.is_running:
             if self.is_ready():
                 return
             time.sleep(0.02)
         last = (self.output.strip().splitlines() or ["it wrote nothing"])[-1]
-        raise StartError(f"rproxy did not become ready: {last}")
+        raise StartError(f"rproxy {'is not ready' if self.is_running else 'has ended'}: {last}")
 
     def is_ready(self) -> bool:
         """What ``/readyz`` answers."""

@@ -31,8 +31,8 @@ class Metrics:
 class Proxy(ProxyProcess):
     """``rproxy serve`` on a free port with an admin server.
 
-    Either ``flags`` of the command line (``--listen`` and ``--admin`` are added), or a ``config`` in which the addresses
-    of the first listener and of the admin server are set.
+    Either ``flags`` of the command line (``--listen`` and ``--admin`` are added), or a ``config`` in which the
+    addresses of the first listener and of the admin server are set.
     """
 
     def __init__(

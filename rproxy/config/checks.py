@@ -30,7 +30,8 @@ def problems_across(data: object) -> Iterator[Problem]:
     """The problems of ``data``, a configuration as read from YAML."""
     for patterns in _UNIQUE:
         yield from _repetitions([found for pattern in patterns for found in _select(data, pattern)])
-    clusters = [name for _, name in _select(data, ("clusters", EACH, "name")) if isinstance(name, str)]
+    names = (name for _, name in _select(data, ("clusters", EACH, "name")) if isinstance(name, str))
+    clusters = list(dict.fromkeys(names))
     for pattern in _ROUTES:
         for loc, route in _select(data, pattern):
             yield from _route_problems(route, loc, clusters)

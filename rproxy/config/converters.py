@@ -119,7 +119,7 @@ def _host_and_port(value: object, notation: str) -> tuple[str, int]:
     if "://" in value or "@" in value:  # not shown: it may hold a password
         raise ValueError(f"write {notation} alone, without a scheme or a user")
     host, colon, port = value.rpartition(":")
-    if not colon or host.endswith(":") or not re.fullmatch("[0-9]+", port):
+    if not colon or not re.fullmatch("[0-9]+", port):
         raise ValueError(f"{_shown(value)} is no address; write it as {notation}")
     if len(port) > 5 or int(port) > 65535:
         raise ValueError(f"{_shown(value)}: a port is at most 65535")

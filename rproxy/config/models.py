@@ -108,7 +108,7 @@ class SettingsConfig(Section):
     """Count every command with its latency."""
 
     read_policy: Policy = ReadPolicy.PRIMARY
-    """Which nodes answer reads: primary, prefer_primary, replica, prefer_replica or any. A write goes to the primary."""
+    """Which nodes answer reads: primary, prefer_primary, replica, prefer_replica or any. Writes go to primaries."""
 
 
 class RedisProxyConfig(Section):

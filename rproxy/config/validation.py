@@ -35,7 +35,7 @@ _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def validate(data: object) -> Config:
-    """The configuration of ``data``, plain values as read from YAML. Raises ``InvalidConfigError`` with every problem."""
+    """The configuration of ``data``, plain values as YAML gives them. Raises ``InvalidConfigError``."""
     problems = list(problems_across(data))
     try:
         config = Config.model_validate(data)

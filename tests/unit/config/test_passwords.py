@@ -1,0 +1,49 @@
+"""Passwords in files."""
+
+from pathlib import Path
+
+import pytest
+
+from rproxy.config.flags import config_from_flags
+from rproxy.config.models import Config
+from rproxy.config.passwords import with_passwords
+from rproxy.config.problems import InvalidConfigError
+
+
+def config(password_file: str) -> Config:
+    plain = config_from_flags(seeds=["redis:6379"])
+    cluster = plain.clusters[0].model_copy(update={"password_file": password_file})
+    return plain.model_copy(update={"clusters": (cluster,)})
+
+
+@pytest.mark.parametrize("content", ["hunter2", "hunter2\n", "hunter2\r\n"])
+def test_a_file_has_the_password_without_its_line_break(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+    for name in ("secret", str(tmp_path / "secret")):
+        password = with_passwords(config(name), tmp_path).clusters[0].password
+        assert password is not None
+        assert password.get_secret_value() == "hunter2"
+
+
+def test_a_config_without_files_stays_as_it_is(tmp_path: Path) -> None:
+    plain = config_from_flags(seeds=["redis:6379"])
+    assert with_passwords(plain, tmp_path) == plain
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"a" * 65537, "is too large for a password"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(InvalidConfigError) as error:
+        with_passwords(config("secret"), tmp_path)
+    (problem,) = error.value.problems
+    assert (problem.loc, problem.message) == (("clusters", 0, "password_file"), f"secret: {reason}")

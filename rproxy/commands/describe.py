@@ -62,7 +62,7 @@ def summary_of(spec: CommandSpec) -> str:
 
 
 def _everything(_: Sequence[bytes]) -> Value:
-    return [_info_of(spec) for spec in _described(SPECS)]
+    return [info_of(spec) for spec in _described(SPECS)]
 
 
 def _count(_: Sequence[bytes]) -> Value:
@@ -72,7 +72,7 @@ def _count(_: Sequence[bytes]) -> Value:
 def _info(names: Sequence[bytes]) -> Value:
     if not names:
         return _everything(names)
-    return [_info_of(spec) if spec is not None else None for spec in map(_find, names)]
+    return [info_of(spec) if spec is not None else None for spec in map(_find, names)]
 
 
 def _docs(names: Sequence[bytes]) -> Value:
@@ -130,7 +130,8 @@ _FILTERS: dict[bytes, Callable[[CommandSpec, str], bool]] = {
 # -- one command
 
 
-def _info_of(spec: CommandSpec) -> Value:
+def info_of(spec: CommandSpec) -> list[Value]:
+    """COMMAND INFO's ten elements on one command."""
     return [
         _shown_name(spec),
         spec.arity,
@@ -141,7 +142,7 @@ def _info_of(spec: CommandSpec) -> Value:
         [f"@{category}" for category in _categories(spec)],
         _tips(spec),
         [],
-        [_info_of(subcommand) for subcommand in _described((spec.subcommands or {}).values(), within=True)],
+        [info_of(subcommand) for subcommand in _described((spec.subcommands or {}).values(), within=True)],
     ]
 
 

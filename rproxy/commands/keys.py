@@ -63,16 +63,19 @@ def counted(count_at: int, *, destination: int | None = None, may_be_none: bool 
 
 
 def streams(args: Sequence[bytes]) -> Sequence[int]:
-    """XREAD and XREADGROUP: the first half of what follows STREAMS; the other half are IDs."""
+    """XREAD and XREADGROUP: the first half of what follows STREAMS; the other half are IDs.
+
+    Where the halves differ, the smaller one counts, as to the server, which refuses the command then.
+    """
     for word, position in _words(args, 1, _STREAM_OPTIONS):
         if word == b"STREAMS":
-            keys, rest = divmod(len(args) - position - 1, 2)
-            if rest or not keys:
-                raise ValueError("each stream needs an ID")
-            return range(position + 1, position + 1 + keys)
+            count = (len(args) - position - 1) // 2
+            if count == 0:
+                break
+            return range(position + 1, position + 1 + count)
         if word not in _STREAM_OPTIONS:
             break
-    raise ValueError("no STREAMS")
+    raise ValueError("no streams")
 
 
 def sort(args: Sequence[bytes]) -> Sequence[int]:

@@ -113,6 +113,7 @@ def test_a_number_of_keys_of_more_digits_than_a_number_may_have() -> None:
         ("XREAD STREAMS a 0", [2]),
         ("XREAD COUNT 2 STREAMS a b 0 0", [4, 5]),
         ("xread count 2 block 5 streams a b c 0 0 $", [6, 7, 8]),
+        ("XREAD STREAMS a b c 0 0", [2, 3]),
         ("XREAD STREAMS STREAMS 0", [2]),
         ("XREAD COUNT STREAMS STREAMS a 0", [4]),
         ("XREADGROUP GROUP g c STREAMS a >", [5]),
@@ -126,15 +127,15 @@ def test_streams(line: str, positions: list[int]) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "XREAD STREAMS a b 0",
         "XREAD COUNT 1 STREAMS",
+        "XREAD COUNT 1 STREAMS a",
         "XREAD COUNT 1 BLOCK 1",
         "XREAD NONSENSE 1 STREAMS a 0",
         "XREADGROUP GROUP g c COUNT 1 STREAMS a",
     ],
 )
 def test_streams_that_make_no_sense(line: str) -> None:
-    with pytest.raises(ValueError, match=r"STREAMS|stream"):
+    with pytest.raises(ValueError, match="streams"):
         keys_of(line)
 
 

@@ -13,6 +13,7 @@ DIRECTIVES = {
     "wraparound": False,
     "initializedcheck": False,
     "cdivision": True,
+    "infer_types": True,
 }
 
 

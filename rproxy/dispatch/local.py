@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 
 from rproxy.commands import describe
+from rproxy.commands.lookup import CommandError
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
 
 Handler = Callable[[Command, Context], bytes]
 
-SERVER_VERSION = "7.0.15"
+SERVER_VERSION = b"7.0.15"
 """The Redis release whose commands and replies rproxy shows to clients."""
 _PRINTABLE = range(0x21, 0x7F)
 
@@ -72,20 +73,13 @@ def hello(command: Command, context: Context) -> bytes:
         return refusal
     return encode.reply(
         [
-            "server",
-            "redis",
-            "version",
-            SERVER_VERSION,
-            "proto",
-            2,
-            "id",
-            command.session.id,
-            "mode",
-            "standalone",
-            "role",
-            "master",
-            "modules",
-            [],
+            *(b"server", b"redis"),
+            *(b"version", SERVER_VERSION),
+            *(b"proto", 2),
+            *(b"id", command.session.id),
+            *(b"mode", b"standalone"),
+            *(b"role", b"master"),
+            *(b"modules", []),
         ]
     )
 
@@ -149,6 +143,20 @@ def client_set_info(command: Command, context: Context) -> bytes:
     return encode.OK
 
 
+def reset(command: Command, context: Context) -> bytes:
+    """RESET: forgets the client's name."""
+    command.session.name = b""
+    return encode.simple("RESET")
+
+
+def describe_commands(command: Command, context: Context) -> bytes:
+    """COMMAND and its subcommands."""
+    try:
+        return encode.reply(describe.answer(command.args))
+    except CommandError as refused:
+        return refused.line
+
+
 LOCAL: dict[bytes, Handler] = {
     b"PING": ping,
     b"ECHO": echo,
@@ -158,6 +166,13 @@ LOCAL: dict[bytes, Handler] = {
     b"HELLO": hello,
     b"READONLY": accept,
     b"READWRITE": accept,
+    b"RESET": reset,
+    b"COMMAND": describe_commands,
+    b"COMMAND|COUNT": describe_commands,
+    b"COMMAND|DOCS": describe_commands,
+    b"COMMAND|GETKEYS": describe_commands,
+    b"COMMAND|INFO": describe_commands,
+    b"COMMAND|LIST": describe_commands,
     b"CLIENT|SETNAME": client_set_name,
     b"CLIENT|GETNAME": client_get_name,
     b"CLIENT|ID": client_id,

@@ -66,7 +66,7 @@ def route_of(command: Command, positions: Sequence[int], context: Context) -> Bo
         command.reply(NO_ROUTE.line())
     elif not route.is_direct:
         for position in positions:
-            command.args[position] = command.args[position].removeprefix(route.rule.prefix)
+            command.args[position] = route.rule.upstream_key(command.args[position])
         command.data = encode.command(command.args)
     return route
 
@@ -94,7 +94,7 @@ def split_by_route(command: Command, context: Context) -> None:
             command.reply(NO_ROUTE.line())
             return
         if not route.is_direct:
-            args[position] = args[position].removeprefix(route.rule.prefix)
+            args[position] = route.rule.upstream_key(args[position])
         routes[id(route)] = route
         by_place.setdefault((id(route), hash_slot(args[position])), []).append(position)
     fragments = list(by_place.values())

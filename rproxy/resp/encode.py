@@ -10,7 +10,7 @@ NULL = b"$-1\r\n"
 EMPTY_ARRAY = b"*0\r\n"
 
 Value = None | bool | int | bytes | str | Sequence["Value"]
-"""What ``reply`` encodes: integers, bulk strings (text as UTF-8), arrays of such, and the null bulk string."""
+"""What ``reply`` encodes: ``str`` as a simple string, ``bytes`` as a bulk string, integers, arrays, the null bulk string."""
 
 
 def command(arguments: Sequence[bytes]) -> bytes:
@@ -53,7 +53,7 @@ def reply(value: Value) -> bytes:
     if isinstance(value, bool | int):
         return integer(int(value))
     if isinstance(value, str):
-        return bulk(value.encode())
+        return simple(value)
     if isinstance(value, bytes):
         return bulk(value)
     return array(reply(element) for element in value)

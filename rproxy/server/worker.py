@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-from rproxy.commands.lookup import command_index
+from rproxy.commands.lookup import COMMANDS
 from rproxy.config.models import Config, ListenerConfig, RouteConfig
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.dispatcher import Dispatcher
@@ -86,7 +86,7 @@ class Worker:
             catch_all=bind(catch_all, b"", False) if catch_all is not None else None,
             case_insensitive=prefixes.case_insensitive,
         )
-        return Context(command_index(), table, bound, counts_commands=proxy.settings.enable_command_stats)
+        return Context(COMMANDS, table, bound, counts_commands=proxy.settings.enable_command_stats)
 
     def _cluster(self, name: str, read_policy: ReadPolicy, listener: ListenerConfig) -> Cluster:
         """The cluster ``name`` as this listener uses it; listeners that use it alike share it."""

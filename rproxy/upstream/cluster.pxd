@@ -23,10 +23,10 @@ cdef class Cluster:
     cdef readonly double op_timeout
     cdef readonly bint follows_redirections
     cdef readonly object topology
-    cdef readonly object refresher
+    cdef public object refresher
     cdef readonly object draw
-    cdef readonly dict redirections
-    cdef readonly dict failures
+    cdef readonly object redirections
+    cdef readonly object failures
     cdef readonly long long retries
     cdef readonly object parking
     cdef public bint has_parked

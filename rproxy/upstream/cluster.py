@@ -10,6 +10,7 @@ from rproxy.commands.spec import CommandSpec
 from rproxy.metrics.counters import CommandStats
 from rproxy.topology.read_policy import ReadPolicy, candidates
 from rproxy.topology.redirection import RedirectionKind, classify
+from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Shard, Topology
 from rproxy.transport.connection import Traffic, Turn
 from rproxy.upstream.connection import UpstreamConnection
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rproxy.config.models import ClusterConfig
     from rproxy.upstream.refresher import Refresher
 
-SLOT_COUNT = 16384
 HOP_LIMIT = 5
 """Redirections of one request, after which the error itself goes to the client."""
 RETRY_DELAY = 0.02
@@ -103,8 +103,8 @@ class Cluster:
         self.topology = Topology.empty()
         self.refresher: Refresher | None = None
         self.draw = draw
-        self.redirections: dict[str, int] = Counter()
-        self.failures: dict[str, int] = Counter()
+        self.redirections: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
         self.retries = 0
         self.parking = Parking(settings.max_parked)
         self.has_parked = False
@@ -226,11 +226,18 @@ class Cluster:
         elif request.hops > HOP_LIMIT:
             return False
         elif redirection.kind is RedirectionKind.MOVED:
-            self.swap(self.topology.with_slot_moved(redirection.slot, redirection.endpoint))
+            self._move_slot(redirection.slot, redirection.endpoint)
             self.submit(request)
         else:
             self._ask(request, redirection.endpoint)
         return True
+
+    def _move_slot(self, slot: int, endpoint: Endpoint) -> None:
+        """Correct one slot; an endpoint that was no primary before is a reason to ask for the whole topology at once."""
+        is_known = any(shard.primary == endpoint for shard in self.topology.shards)
+        self.swap(self.topology.with_slot_moved(slot, endpoint))
+        if not is_known and self.refresher is not None:
+            self.refresher.on_failure()
 
     def _ask(self, request: Request, endpoint: Endpoint) -> None:
         """Send ``ASKING`` and the request, contiguous, to the node that imports the slot (cluster specification, "ASK")."""
@@ -316,8 +323,14 @@ class Cluster:
                     line = TIMEOUT.line(str(pool.endpoint))
                     sink.deliver(token, line, 0, len(line))
         if self.has_parked:
+            if self.refresher is not None:
+                self.refresher.on_failure()
             self._leave_parking()
         self._retired = [pool for pool in self._retired if not pool.retire()]
+
+    def in_flight(self) -> int:
+        """Requests that wait for a reply."""
+        return sum(pool.in_flight() for pool in [*self._pools.values(), *self._retired])
 
     def close(self) -> None:
         """Close every connection; what is in flight is answered with an error."""

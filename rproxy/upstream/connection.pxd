@@ -19,3 +19,7 @@ cdef class UpstreamConnection(Connection):
         self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
     )
     cdef bint _answer(self, object chunk, Py_ssize_t start, Py_ssize_t size, double now) except -1
+
+
+cdef int _ERROR
+cdef int _PUSH

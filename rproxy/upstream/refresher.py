@@ -1,0 +1,142 @@
+"""Keeps a cluster's topology fresh: asks its nodes on a period, and at once when something hints at a change.
+
+When to ask is decided by ``topology.refresh``, what an answer is worth by ``topology.discovery``; here is the asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rproxy.errors import TopologyError
+from rproxy.topology.discovery import ClusterView, last_resort, may_replace, view_of
+from rproxy.topology.redirection import RedirectionKind
+from rproxy.topology.refresh import RefreshSchedule
+from rproxy.topology.snapshot import Endpoint, Topology
+from rproxy.upstream.dial import DialError, ask, handshake
+
+if TYPE_CHECKING:
+    from rproxy.upstream.cluster import Cluster
+
+QUESTIONS = ([b"CLUSTER", b"SLOTS"], [b"CLUSTER", b"INFO"])
+
+log = logging.getLogger("rproxy.topology")
+
+
+class Refresher:
+    """One task per cluster. ``results`` counts refreshes by outcome: ``success``, ``failure``, ``refused``."""
+
+    def __init__(self, cluster: Cluster, seeds: list[Endpoint], schedule: RefreshSchedule) -> None:
+        self._cluster = cluster
+        self._seeds = seeds
+        self._schedule = schedule
+        self._nudged = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._view: ClusterView | None = None
+        self._last_trouble = ""
+        self.refreshed_at: float | None = None
+        self.results: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Begin to ask; the first time at once."""
+        self._task = self._cluster.turn.loop.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def on_redirection(self, kind: RedirectionKind) -> None:
+        """A node redirected a request."""
+        self._schedule.on_redirect(self._now(), kind)
+        self._nudged.set()
+
+    def on_failure(self) -> None:
+        """A connection failed."""
+        self._schedule.on_failure(self._now())
+        self._nudged.set()
+
+    def age(self) -> float | None:
+        """Seconds since the topology was last confirmed, ``None`` before the first time."""
+        return None if self.refreshed_at is None else self._now() - self.refreshed_at
+
+    def _now(self) -> float:
+        return self._cluster.turn.loop.time()
+
+    async def _run(self) -> None:
+        while True:
+            await self.refresh()
+            self._nudged.clear()
+            while (wait := self._schedule.next_refresh_at(self._now(), self._cluster.draw()) - self._now()) > 0:
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._nudged.wait()
+                except TimeoutError:
+                    break
+                self._nudged.clear()
+
+    async def refresh(self) -> None:
+        """Ask one node after the other until an answer can be used. A bad answer leaves the old topology in force."""
+        started_at = self._now()
+        troubles: list[str] = []
+        doubted: list[ClusterView] = []
+        for endpoint in self._candidates():
+            try:
+                view = await self._ask(endpoint)
+            except (DialError, TopologyError) as error:
+                troubles.append(f"{endpoint}: {error}")
+                continue
+            refusal = may_replace(self._view, view)
+            if refusal is None:
+                self._accept(view, started_at)
+                return
+            self.results["refused"] += 1
+            troubles.append(f"{endpoint}: {refusal}")
+            doubted.append(view)
+        best = last_resort(self._view, doubted)
+        if best is not None:
+            self._accept(best, started_at)
+            return
+        self.results["failure"] += 1
+        self._schedule.on_refresh_failed(self._now())
+        self._tell(f"cluster {self._cluster.name}: no usable topology: {'; '.join(troubles[:3])}")
+
+    def _candidates(self) -> list[Endpoint]:
+        """Whom to ask, the healthiest first; the seeds last, as names that are resolved anew."""
+        known = self._cluster.known_endpoints()
+        return list(dict.fromkeys([*known[:4], *self._seeds]))
+
+    async def _ask(self, endpoint: Endpoint) -> ClusterView:
+        settings = self._cluster.settings
+        limit = settings.cluster_refresh_timeout
+        try:
+            async with asyncio.timeout(limit):
+                commands = handshake(settings, is_readonly=False)
+                slots, info = await ask(endpoint, commands, QUESTIONS, min(settings.connect_timeout, limit), limit)
+        except TimeoutError:
+            raise DialError(f"no answer within {limit:g} s") from None
+        return view_of(slots, info, endpoint)
+
+    def _accept(self, view: ClusterView, started_at: float) -> None:
+        self._view = view
+        self.refreshed_at = self._now()
+        self.results["success"] += 1
+        self._schedule.on_refreshed(self.refreshed_at, started_at)
+        self._tell("")
+        if view.topology != self._cluster.topology:
+            log.info("cluster %s: %s", self._cluster.name, _summary(view.topology))
+            self._cluster.swap(view.topology)
+
+    def _tell(self, trouble: str) -> None:
+        """Log a trouble once, and its end."""
+        if trouble and trouble != self._last_trouble:
+            log.warning("%s", trouble)
+        self._last_trouble = trouble
+
+
+def _summary(topology: Topology) -> str:
+    replicas = sum(len(shard.replicas) for shard in topology.shards)
+    return f"{len(topology.shards)} shards, {replicas} replicas, {topology.covered} slots"

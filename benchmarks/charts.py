@@ -1,0 +1,109 @@
+"""The charts of a run. The one module that needs matplotlib; it is imported where a chart is to be drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib import pyplot as plt  # type: ignore[import-not-found,unused-ignore]
+
+from benchmarks.peers import REFERENCE
+from benchmarks.results import CaseResult, Results
+from benchmarks.tables import CASE_OF, TITLES, peers_of
+
+RATIO_CHART = "performance-ratio.png"
+PROCESSOR_CHART = "performance-processor.png"
+
+_COLOURS = {
+    "rproxy": "#c0392b",
+    "rproxy-pure": "#e6a8a0",
+    "envoy": "#7f8c8d",
+    "twemproxy": "#5b8db8",
+    "predixy": "#8aa35f",
+}
+_OTHER_COLOUR = "#9b7fb0"
+_PROCESSOR_CASES = ("get-p1", "get-p16", "get-p64")
+
+
+def draw(results: Results, folder: Path) -> list[Path]:
+    """Write the charts that the results have figures for, and name them."""
+    plt.switch_backend("agg")
+    charts = ((RATIO_CHART, _ratio_chart), (PROCESSOR_CHART, _processor_chart))
+    return [folder / name for name, chart in charts if chart(results, folder / name)]
+
+
+def _ratio_chart(results: Results, path: Path) -> bool:
+    """Bars of processor time per command to the reference's, the range of the rounds, and the goals as ticks."""
+    peers = [peer for peer in peers_of(results) if peer != REFERENCE]
+    cases = [result for result in results.cases if any(result.ratio(peer, REFERENCE) for peer in peers)]
+    if not cases:
+        return False
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.62 * len(cases)), layout="constrained")
+    thickness = 0.8 / len(peers)
+    for number, peer in enumerate(peers):
+        _ratio_bars(axes, cases, peer, (number - (len(peers) - 1) / 2) * thickness, thickness)
+    axes.axvline(1, color="#444", linewidth=1)
+    axes.set_yticks(range(len(cases)), [_case_title(result) for result in cases])
+    axes.invert_yaxis()
+    axes.set_xlabel(f"processor time of the proxy per command ÷ {TITLES[REFERENCE]} (less is better; | goal)")
+    axes.legend(loc="lower right", frameon=False)
+    return _finish(figure, path)
+
+
+def _ratio_bars(axes: plt.Axes, cases: list[CaseResult], peer: str, offset: float, thickness: float) -> None:
+    label: str | None = TITLES[peer]
+    for row, result in enumerate(cases):
+        ratio = result.ratio(peer, REFERENCE)
+        if ratio is None:
+            continue
+        errors = [[ratio.median - ratio.least], [ratio.greatest - ratio.median]]
+        axes.barh(row + offset, ratio.median, thickness, xerr=errors, color=_colour(peer), ecolor="#333", label=label)
+        label = None
+        goal = CASE_OF[result.name].goals.get(peer) if result.name in CASE_OF else None
+        if goal is not None:
+            axes.plot([goal, goal], [row + offset - thickness / 2, row + offset + thickness / 2], color="black")
+
+
+def _processor_chart(results: Results, path: Path) -> bool:
+    """One panel for each depth of pipeline: user and kernel time per command, stacked."""
+    cases = [result for result in results.cases if result.name in _PROCESSOR_CASES and result.samples]
+    if not cases:
+        return False
+    figure, panels = plt.subplots(1, len(cases), figsize=(3.4 * len(cases), 3.6), layout="constrained", squeeze=False)
+    for axes, result in zip(panels[0], cases, strict=True):
+        _processor_bars(axes, result)
+    panels[0][0].set_ylabel("µs of processor time per command")
+    return _finish(figure, path)
+
+
+def _processor_bars(axes: plt.Axes, result: CaseResult) -> None:
+    for place, peer in enumerate(result.samples):
+        user = result.spread(peer, lambda sample: sample.user_us)
+        system = result.spread(peer, lambda sample: sample.system_us)
+        if user and system:
+            axes.bar(place, user.median, color=_colour(peer))
+            axes.bar(
+                place, system.median, bottom=user.median, color=_colour(peer), alpha=0.45, hatch="//", edgecolor="w"
+            )
+            axes.text(
+                place, user.median + system.median, f"{user.median + system.median:.2f}", ha="center", va="bottom"
+            )
+    axes.set_title(f"{_case_title(result)}\nsolid: user, hatched: kernel", fontsize=9)
+    names = [TITLES[peer].replace(", ", ",\n") for peer in result.samples]
+    axes.set_xticks(range(len(names)), names, fontsize=8)
+    axes.margins(y=0.12)
+
+
+def _case_title(result: CaseResult) -> str:
+    return CASE_OF[result.name].title if result.name in CASE_OF else result.name
+
+
+def _colour(peer: str) -> str:
+    return _COLOURS.get(peer, _OTHER_COLOUR)
+
+
+def _finish(figure: plt.Figure, path: Path) -> bool:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return True

@@ -1,0 +1,53 @@
+"""The documents' generated blocks and charts, made from the latest full run.
+
+A block stands in a document between ``<!-- begin benchmarks:NAME -->`` and ``<!-- end benchmarks:NAME -->``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks import tables
+from benchmarks.results import Results, ResultsError
+
+ROOT = Path(__file__).parent.parent
+CHARTS = ROOT / "docs"
+DOCUMENTS = (ROOT / "docs" / "performance.md", ROOT / "README.md")
+
+BLOCKS: Mapping[str, Callable[[Results], str]] = {
+    "conditions": tables.conditions,
+    "noise": tables.noise_line,
+    "processor": tables.processor_table,
+    "ratio": tables.ratio_table,
+    "clients": tables.clients_table,
+    "memory": tables.memory_table,
+}
+_BLOCK = re.compile(r"(<!-- begin benchmarks:([\w-]+) -->\n).*?(<!-- end benchmarks:\2 -->)", re.DOTALL)
+
+
+def filled(text: str, results: Results) -> str:
+    """A document's text with every block made anew. Raises ``ResultsError`` for a block of an unknown name."""
+
+    def block(found: re.Match[str]) -> str:
+        name = found[2]
+        if name not in BLOCKS:
+            raise ResultsError(f"no block is called {name}: there are {', '.join(BLOCKS)}")
+        return f"{found[1]}\n{BLOCKS[name](results)}\n\n{found[3]}"
+
+    return _BLOCK.sub(block, text)
+
+
+def write(results: Results) -> list[Path]:
+    """Fill the documents and draw the charts; the files written. Raises ``ImportError`` without matplotlib."""
+    from benchmarks.charts import draw
+
+    written = draw(results, CHARTS)
+    for document in DOCUMENTS:
+        before = document.read_text()
+        after = filled(before, results)
+        if after != before:
+            document.write_text(after)
+            written.append(document)
+    return written

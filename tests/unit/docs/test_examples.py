@@ -6,6 +6,7 @@ import shlex
 import click
 import pytest
 from project_markdown import ROOT, examples
+
 from rproxy.cli.main import main
 from rproxy.config.loader import parse
 

@@ -1,0 +1,152 @@
+"""The control channel between the supervisor and one worker: newline-delimited JSON over a socket pair.
+
+The supervisor asks ``{"question": NAME}`` and the worker replies ``{"question": NAME, "answer": …}``, or ``"error"`` in
+place of the answer. The first question is ``start``, which carries what a worker needs; ``drain`` is answered by the
+end of the channel. By that end each process learns that the other one is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+import pickle
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rproxy.config.models import Config
+from rproxy.errors import RproxyError
+
+Message = dict[str, Any]
+
+_LONGEST = 64 * 1024**2
+"""Bytes of one message: metrics of every command on hundreds of clusters stay far below."""
+_GONE = "the worker is gone"
+
+log = logging.getLogger("rproxy.control")
+
+
+class ControlError(RproxyError):
+    """A worker gave no answer; the text says why."""
+
+
+class Channel:
+    """One end of a control channel."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, sock: socket.socket) -> Channel:
+        """The channel over one of a pair of connected Unix sockets."""
+        return cls(*await asyncio.open_unix_connection(sock=sock, limit=_LONGEST))
+
+    def send(self, message: Message) -> None:
+        """Send ``message`` in time; nothing happens if the other side is gone."""
+        self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """What the other side sends, until its end."""
+        while True:
+            try:
+                line = await self._reader.readuntil()
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            yield json.loads(line)
+
+    async def close(self) -> None:
+        """Send what was not sent yet and end the channel: the ``messages`` of both sides end."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+
+@dataclass(frozen=True, slots=True)
+class StartQuestion:
+    """What a worker needs to start: the inherited sockets have the same descriptors in both processes."""
+
+    config: Config
+    sockets: dict[str, socket.socket]
+    worker_id: int
+
+    def message(self) -> Message:
+        """As the supervisor sends it.
+
+        The configuration is pickled, since written as JSON it would show no secret, and both sides are one program.
+        """
+        return {
+            "question": "start",
+            "config": base64.b64encode(pickle.dumps(self.config)).decode(),
+            "sockets": {name: sock.fileno() for name, sock in self.sockets.items()},
+            "worker_id": self.worker_id,
+        }
+
+    @classmethod
+    def read(cls, message: Message) -> StartQuestion:
+        """As the worker gets it."""
+        return cls(
+            pickle.loads(base64.b64decode(message["config"])),  # noqa: S301 - from our own supervisor
+            {name: socket.socket(fileno=descriptor) for name, descriptor in message["sockets"].items()},
+            message["worker_id"],
+        )
+
+
+class Questioner:
+    """The supervisor's end. ``listen`` has to run for questions to be answered."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._asked: dict[str, asyncio.Future[Any]] = {}
+        self._is_over = False
+
+    async def ask(self, message: Message, seconds: float) -> Any:
+        """The worker's answer. Raises ``ControlError`` if there is none within ``seconds``, or never will be.
+
+        The same question is not put again while it is open, so a worker that hangs is not sent more and more.
+        """
+        if self._is_over:
+            raise ControlError(_GONE)
+        question = message["question"]
+        if question not in self._asked:
+            self._asked[question] = asyncio.get_running_loop().create_future()
+            self._channel.send(message)
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(self._asked[question])
+        except TimeoutError:
+            raise ControlError(f"no answer within {seconds:g} s") from None
+
+    async def listen(self) -> None:
+        """Take answers until the worker's end."""
+        async for message in self._channel.messages():
+            future = self._asked.pop(message["question"], None)
+            if future is None:
+                continue
+            if "error" in message:
+                _fail(future, message["error"])
+            else:
+                future.set_result(message["answer"])
+        self._is_over = True
+        for future in self._asked.values():
+            _fail(future, _GONE)
+
+
+def _fail(future: asyncio.Future[Any], reason: str) -> None:
+    future.set_exception(ControlError(reason))
+    future.exception()  # seen: nobody may be waiting any more
+
+
+def answer(question: str, answers: dict[str, Callable[[], Any]]) -> Message:
+    """The reply to ``question`` from the function of that name: what it returns, or that it failed."""
+    if question not in answers:
+        return {"question": question, "error": f"unknown question {question}"}
+    try:
+        return {"question": question, "answer": answers[question]()}
+    except Exception as error:  # whatever it is, the worker's clients come first
+        log.exception("the question %s failed", question)
+        return {"question": question, "error": f"{type(error).__name__}: {error}"}

@@ -1,0 +1,138 @@
+"""The workers of an rproxy, be it one in this process or several in their own, and what operators are told of them."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rproxy.config.loader import masked
+from rproxy.config.models import Config
+from rproxy.metrics.process import process_samples
+from rproxy.metrics.samples import Sample, merge
+
+log = logging.getLogger("rproxy.server")
+
+
+class WorkerLike(Protocol):
+    """What is asked of a worker, as ``server.worker.Worker`` has it."""
+
+    async def start(self) -> None:
+        """Serve clients from now on."""
+
+    async def drain(self, seconds: float, /) -> bool:
+        """Accept no more and finish what is in flight; true if all was finished within ``seconds``."""
+
+    def samples(self) -> list[Sample]:
+        """Its metrics."""
+
+    def describe_clusters(self) -> list[dict[str, Any]]:
+        """The state of its clusters: JSON-able."""
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether it can serve every command, and why not."""
+
+
+class MakeWorker(Protocol):
+    """Makes a worker from its configuration and its listening sockets by listener name."""
+
+    def __call__(self, config: Config, sockets: dict[str, socket.socket], *, worker_id: int) -> WorkerLike:
+        """The worker, which has not started yet."""
+
+
+def answers_of(worker: WorkerLike) -> dict[str, Callable[[], Any]]:
+    """What a worker answers to each question: JSON-able."""
+    return {
+        "samples": lambda: [*worker.samples(), *process_samples()],
+        "clusters": worker.describe_clusters,
+        "readiness": worker.readiness,
+    }
+
+
+async def drain(worker: WorkerLike, seconds: float) -> None:
+    """Drain ``worker`` within ``seconds``, and say so if some clients were cut off."""
+    if not await worker.drain(seconds):
+        log.warning("clients were still waiting for replies after %g s: cut off", seconds)
+
+
+class Crew(Protocol):
+    """All workers of this rproxy."""
+
+    async def start(self) -> None:
+        """Start every worker. Raises ``StartError``."""
+
+    async def drain(self) -> None:
+        """Have every worker drain within the configured time, then end."""
+
+    async def ask(self, question: str) -> dict[int, Any]:
+        """The answers of the workers by worker id; one that gives none in time is left out."""
+
+    async def samples(self) -> list[Sample]:
+        """The metrics of all processes, not merged yet."""
+
+
+class SoleWorker:
+    """A crew of one, in this process."""
+
+    def __init__(self, worker: WorkerLike, drain_timeout: float) -> None:
+        self._worker = worker
+        self._answers = answers_of(worker)
+        self._drain_timeout = drain_timeout
+
+    async def start(self) -> None:
+        """See ``Crew``."""
+        await self._worker.start()
+
+    async def drain(self) -> None:
+        """See ``Crew``."""
+        await drain(self._worker, self._drain_timeout)
+
+    async def ask(self, question: str) -> dict[int, Any]:
+        """See ``Crew``."""
+        return {0: self._answers[question]()}
+
+    async def samples(self) -> list[Sample]:
+        """See ``Crew``."""
+        return [*self._answers["samples"](), *crew_samples(configured=1, alive=1, restarts=0)]
+
+
+class CrewSource:
+    """What the admin server shows: the answers of a crew."""
+
+    def __init__(self, crew: Crew, config: Config) -> None:
+        self.is_draining = False
+        self._crew = crew
+        self._config = config
+
+    async def samples(self) -> list[Sample]:
+        """The metrics of all workers, merged."""
+        return merge([await self._crew.samples()])
+
+    async def clusters(self) -> list[dict[str, Any]]:
+        """The clusters of every worker, whose id is in ``worker``."""
+        answers = await self._crew.ask("clusters")
+        return [{"worker": worker_id, **cluster} for worker_id, clusters in answers.items() for cluster in clusters]
+
+    async def readiness(self) -> tuple[bool, str]:
+        """Ready when every worker is: clients are spread over all of them."""
+        if self.is_draining:
+            return False, "draining"
+        answers = await self._crew.ask("readiness")
+        silent = set(range(self._config.workers)) - set(answers)
+        if silent:
+            return False, f"no answer from worker {', '.join(map(str, sorted(silent)))}"
+        return next(((False, reason) for is_ready, reason in answers.values() if not is_ready), (True, "ready"))
+
+    def config_dump(self) -> dict[str, Any]:
+        """The effective configuration, secrets masked."""
+        return masked(self._config)
+
+
+def crew_samples(*, configured: int, alive: int, restarts: int) -> list[Sample]:
+    """The metrics about the crew itself."""
+    return [
+        ("rproxy_workers_configured", (), configured),
+        ("rproxy_workers_alive", (), alive),
+        ("rproxy_worker_restarts_total", (), restarts),
+    ]

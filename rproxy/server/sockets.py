@@ -1,0 +1,144 @@
+"""Listening sockets: opened before any worker starts, and kept while workers come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from types import TracebackType
+from typing import Self
+
+from rproxy.config.converters import Address, host_port_text
+from rproxy.config.models import Config
+from rproxy.errors import StartError
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; the system's ``somaxconn`` may allow fewer."""
+
+
+class ListeningSockets:
+    """The sockets of every listener, for every worker: ``of_worker[worker_id][listener_name]``.
+
+    Several workers have a socket each on the same port (``SO_REUSEPORT``: the kernel spreads the clients over them);
+    a Unix socket they share. ``addresses`` tells where they listen, the ports that the system chose included.
+    A context manager that closes them. Raises ``StartError`` if an address cannot be had.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.of_worker: list[dict[str, socket.socket]] = [{} for _ in range(config.workers)]
+        self.addresses: list[str] = []
+        self._paths: dict[str, int] = {}
+        try:
+            for listener in config.listeners:
+                self._open(listener.name, listener.address)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, name: str, address: Address) -> None:
+        if address.is_unix:
+            shared = listen(address)
+            self._paths[address.path] = os.stat(address.path).st_ino
+            opened = [shared] * len(self.of_worker)
+        else:
+            opened = listen_together(address, len(self.of_worker))
+        for sockets, sock in zip(self.of_worker, opened, strict=True):
+            sockets[name] = sock
+        self.addresses.append(address_of(opened[0]))
+
+    def close(self) -> None:
+        """Close them and remove the Unix sockets, unless someone else has opened one at the same path since."""
+        for sockets in self.of_worker:
+            for sock in sockets.values():
+                sock.close()
+        for path, inode in self._paths.items():
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(path).st_ino == inode:
+                    os.unlink(path)
+        self._paths.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def listen_together(address: Address, count: int) -> list[socket.socket]:
+    """``count`` sockets that listen at one TCP address. Raises ``StartError``."""
+    if count == 1:
+        return [listen(address)]
+    if address.port:
+        listen(address).close()  # to find the port taken: SO_REUSEPORT would share it, even with another rproxy
+    opened = [listen(address, reuse_port=True)]
+    port = opened[0].getsockname()[1]
+    return opened + [listen(Address(address.host, port), reuse_port=True) for _ in range(count - 1)]
+
+
+def listen(address: Address, *, reuse_port: bool = False) -> socket.socket:
+    """A non-blocking socket that listens at ``address``. Raises ``StartError`` in one line."""
+    try:
+        return _listen_unix(address.path) if address.is_unix else _listen_tcp(address, reuse_port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartError(f"cannot listen on {address}: {reason[:1].lower()}{reason[1:]}") from None
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where a socket listens, as the configuration writes it."""
+    name = listening.getsockname()
+    return host_port_text(*name[:2]) if isinstance(name, tuple) else f"unix:{name}"
+
+
+def _listen_tcp(address: Address, reuse_port: bool) -> socket.socket:
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # [::] is every address, IPv4 too
+        # Accepted sockets inherit it, which saves a system call for each.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.bind(place)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _listen_unix(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        sock.bind(path)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket that nobody listens at any more. Raises ``OSError`` if somebody does, or it is no socket."""
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise OSError(errno.EEXIST, "there is a file that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -1,0 +1,141 @@
+"""The supervisor: keeps several workers on one port alive and speaks for all of them.
+
+Every worker has a listening socket of its own on the port. The supervisor holds them all for as long as it runs, so the
+port stays open when a worker dies: clients that the kernel had queued, or still queues, at the dead worker's socket are
+accepted by the worker that takes its place, which is given the same socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from rproxy.config.models import Config
+from rproxy.errors import StartError
+from rproxy.metrics.process import process_samples
+from rproxy.metrics.samples import Sample, from_json, lasting, merge
+from rproxy.server.control import ControlError, StartQuestion
+from rproxy.server.crew import crew_samples
+from rproxy.server.sockets import ListeningSockets
+from rproxy.server.worker_process import WorkerProcess
+
+ANSWER_WITHIN = 1.0
+"""Seconds a worker has to answer a question, so that one that hangs never makes ``/metrics`` hang."""
+RESTART_FIRST = 0.1
+RESTART_MOST = 5.0
+RESTART_RESET = 10.0
+"""Seconds before a dead worker is started again: doubled each time up to the most, until one has lived long enough."""
+_DRAIN_GRACE = 2.0
+"""Seconds beyond the drain time-out that a worker has to end by itself."""
+
+log = logging.getLogger("rproxy.supervisor")
+
+
+def restart_delay(previous: float, lifetime: float) -> float:
+    """Seconds to wait before a worker that lived for ``lifetime`` is started again; ``previous`` is the wait before."""
+    if previous == 0.0 or lifetime >= RESTART_RESET:
+        return RESTART_FIRST
+    return min(previous * 2, RESTART_MOST)
+
+
+class Supervisor:
+    """A crew of worker processes. ``command`` starts one; the descriptor of its control channel is appended to it."""
+
+    def __init__(self, config: Config, sockets: ListeningSockets, command: Sequence[str]) -> None:
+        self._config = config
+        self._sockets = sockets
+        self._command = command
+        self._workers: dict[int, WorkerProcess] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._restarts = 0
+        self._departed: list[Sample] = []
+
+    async def start(self) -> None:
+        """Start every worker, and keep them alive from then on. Raises ``StartError`` if one does not start."""
+        worker_ids = range(self._config.workers)
+        outcomes = await asyncio.gather(*map(self._spawn, worker_ids), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                await asyncio.gather(*(worker.kill() for worker in self._workers.values()))
+                raise outcome
+        self._keepers = [asyncio.create_task(self._keep(worker_id)) for worker_id in worker_ids]
+
+    async def _spawn(self, worker_id: int) -> None:
+        start = StartQuestion(self._config, self._sockets.of_worker[worker_id], worker_id)
+        worker = self._workers[worker_id] = await WorkerProcess.spawn(start, self._command)
+        log.info("worker %d runs as process %d", worker_id, worker.pid)
+
+    async def _keep(self, worker_id: int) -> None:
+        """Whenever the worker ends, start it again."""
+        loop = asyncio.get_running_loop()
+        delay = 0.0
+        while True:
+            began = loop.time()
+            ending = await self._outlive(worker_id)
+            delay = restart_delay(delay, loop.time() - began)
+            log.warning("worker %d %s; it is started again in %g s", worker_id, ending, delay)
+            await asyncio.sleep(delay)
+            self._restarts += 1
+
+    async def _outlive(self, worker_id: int) -> str:
+        """Wait for the end of the worker, which is started if there is none. How it ended."""
+        if worker_id not in self._workers:
+            try:
+                await self._spawn(worker_id)
+            except StartError as error:
+                return str(error)
+        worker = self._workers[worker_id]
+        ending = await worker.wait()
+        del self._workers[worker_id]
+        # Its counts stay: a sum that fell would look like a restart of everything, and its rate like a spike.
+        self._departed = merge([self._departed, lasting(worker.last_samples)])
+        return f"ended with {ending}"
+
+    async def drain(self) -> None:
+        """Have every worker drain; one that has not ended well after the drain time-out is killed."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.wait(self._keepers)
+        self._sockets.close()
+        workers = list(self._workers.values())
+        for worker in workers:
+            worker.begin_drain()
+        try:
+            async with asyncio.timeout(self._config.drain_timeout + _DRAIN_GRACE):
+                await asyncio.gather(*(worker.wait() for worker in workers))
+        except TimeoutError:
+            log.warning("not every worker ended within the drain time-out: the others are killed")
+            await asyncio.gather(*(worker.kill() for worker in workers))
+
+    async def ask(self, question: str) -> dict[int, Any]:
+        """The answers by worker id; a worker that gives none in time is left out."""
+        workers = dict(self._workers)
+        answers = await asyncio.gather(*(_answer_or_none(worker, question) for worker in workers.values()))
+        return {worker_id: answer for worker_id, answer in zip(workers, answers, strict=True) if answer is not None}
+
+    async def samples(self) -> list[Sample]:
+        """The metrics of all processes; of a worker that does not answer, and of ended ones, what they counted last."""
+        workers = dict(self._workers)
+        answers = await self.ask("samples")
+        samples = [
+            *process_samples(),
+            *crew_samples(configured=self._config.workers, alive=len(answers), restarts=self._restarts),
+            *self._departed,
+        ]
+        for worker_id, worker in workers.items():
+            if worker_id in answers:
+                worker.last_samples = from_json(answers[worker_id])
+                samples += worker.last_samples
+            else:
+                samples += lasting(worker.last_samples)
+        return samples
+
+
+async def _answer_or_none(worker: WorkerProcess, question: str) -> Any:
+    try:
+        return await worker.ask(question, ANSWER_WITHIN)
+    except ControlError as error:
+        log.warning("worker %d, asked for %s: %s", worker.worker_id, question, error)
+        return None

@@ -1,0 +1,94 @@
+"""The process of one worker under a supervisor: ``python -m rproxy.server.worker_main FD``.
+
+``FD`` is its end of the control channel. Configuration and listening sockets come through there, so that no secret
+stands on a command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+import uvloop
+
+from rproxy.errors import RproxyError
+from rproxy.server.control import Channel, Message, StartQuestion, answer
+from rproxy.server.crew import MakeWorker, WorkerLike, answers_of, drain
+from rproxy.server.logs import set_up_logs
+
+
+def main(make_worker: MakeWorker) -> None:
+    """Be the worker process that the command line asks for."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_worker(socket.socket(fileno=int(sys.argv[1])), make_worker))
+
+
+async def run_worker(control: socket.socket, make_worker: MakeWorker) -> None:
+    """Be a worker until told to drain, or until the supervisor is gone."""
+    channel = await Channel.open(control)
+    messages = channel.messages()
+    try:
+        async for message in messages:
+            await _live(channel, messages, StartQuestion.read(message), make_worker)
+    finally:
+        await channel.close()
+
+
+async def _live(
+    channel: Channel, messages: AsyncIterator[Message], start: StartQuestion, make_worker: MakeWorker
+) -> None:
+    """Start a worker and answer for it until the end of the channel."""
+    set_up_logs(start.config.log_level, f"worker {start.worker_id}")
+    try:
+        worker = make_worker(start.config, start.sockets, worker_id=start.worker_id)
+        await worker.start()
+    except RproxyError as error:
+        channel.send({"question": "start", "error": str(error)})
+        return
+    service = _Service(channel, worker, start.config.drain_timeout)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, service.begin_drain)
+    channel.send({"question": "start", "answer": True})
+    await service.answer_all(messages)
+
+
+class _Service:
+    """Answers for a worker that runs, and drains it once."""
+
+    def __init__(self, channel: Channel, worker: WorkerLike, drain_timeout: float) -> None:
+        self._channel = channel
+        self._worker = worker
+        self._drain_timeout = drain_timeout
+        self._draining: asyncio.Task[None] | None = None
+
+    def begin_drain(self) -> None:
+        """Drain, then end the channel, with which ``answer_all`` ends."""
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain_and_close())
+
+    async def _drain_and_close(self) -> None:
+        await drain(self._worker, self._drain_timeout)
+        await self._channel.close()
+
+    async def answer_all(self, messages: AsyncIterator[Message]) -> None:
+        """Answer until the end of the channel.
+
+        If it is the supervisor that went, clients still get what is in flight; but one that goes during the drain
+        wants an end at once.
+        """
+        answers = answers_of(self._worker)
+        async for message in messages:
+            if message["question"] == "drain":
+                self.begin_drain()
+            else:
+                self._channel.send(answer(message["question"], answers))
+        if self._draining is None:
+            await drain(self._worker, self._drain_timeout)
+
+
+if __name__ == "__main__":
+    from rproxy.server.worker import Worker
+
+    main(Worker)

@@ -1,0 +1,96 @@
+"""A worker as its supervisor sees it: a process of its own, and the questions put to it.
+
+It is a fresh interpreter that inherits its listening sockets, not a fork: a worker is started again at any time, when
+the supervisor has a loop, threads and connections that a forked child must not touch; and a fresh worker does not carry
+the memory of aiohttp and prometheus_client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import rproxy
+from rproxy.errors import StartError
+from rproxy.metrics.samples import Sample
+from rproxy.server.control import Channel, ControlError, Questioner, StartQuestion
+
+START_WITHIN = 30.0
+"""Seconds a worker has to open its listeners."""
+_PACKAGES = Path(rproxy.__file__).parents[1]
+
+
+def worker_command() -> list[str]:
+    """The command of a worker process, without the descriptor of its control channel.
+
+    Python puts the working directory first on the path (``-P`` forbids it), where another rproxy may stand than ours.
+    """
+    isolation = [] if Path.cwd() == _PACKAGES else ["-P"]
+    return [sys.executable, *isolation, "-m", "rproxy.server.worker_main"]
+
+
+class WorkerProcess:
+    """One worker process. Make it with ``spawn``. ``last_samples`` is for its supervisor to remember them."""
+
+    def __init__(self, worker_id: int, process: asyncio.subprocess.Process, channel: Channel) -> None:
+        self.worker_id = worker_id
+        self.last_samples: list[Sample] = []
+        self._process = process
+        self._questioner = Questioner(channel)
+        self._channel = channel
+        self._listening = asyncio.create_task(self._questioner.listen())
+
+    @classmethod
+    async def spawn(cls, start: StartQuestion, command: Sequence[str]) -> WorkerProcess:
+        """A worker that serves clients. Raises ``StartError`` if it does not come to that."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            inherited = [theirs.fileno(), *(sock.fileno() for sock in start.sockets.values())]
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=inherited,
+                start_new_session=True,  # Ctrl-C is the supervisor's to handle
+            )
+        worker = cls(start.worker_id, process, await Channel.open(ours))
+        try:
+            await worker._questioner.ask(start.message(), START_WITHIN)
+        except BaseException as error:
+            await worker.kill()
+            if isinstance(error, ControlError):
+                raise StartError(f"worker {start.worker_id} did not start: {error}") from None
+            raise
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    async def ask(self, question: str, seconds: float) -> Any:
+        """The answer to ``question``. Raises ``ControlError`` if there is none within ``seconds``."""
+        return await self._questioner.ask({"question": question}, seconds)
+
+    def begin_drain(self) -> None:
+        """Have it drain and end."""
+        self._channel.send({"question": "drain"})
+
+    async def wait(self) -> str:
+        """How it ended: ``exit status 1`` or ``SIGKILL``."""
+        status = await self._process.wait()
+        await asyncio.wait([self._listening])
+        await self._channel.close()
+        return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
+    async def kill(self) -> None:
+        """End it at once."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self.wait()

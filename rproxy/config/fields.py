@@ -85,13 +85,13 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", max_lengt
 ListenAddress = Annotated[
     converters.Address,
     PlainValidator(converters.listen_address),
-    PlainSerializer(str, return_type=str),
+    PlainSerializer(converters.Address.__str__, return_type=str),
     _text(r"(unix:/.+|.+:[0-9]+)"),
 ]
 TcpAddress = Annotated[
     converters.Address,
     PlainValidator(converters.tcp_address),
-    PlainSerializer(str, return_type=str),
+    PlainSerializer(converters.Address.__str__, return_type=str),
     _text(r".+:[0-9]+"),
 ]
 EndpointText = Annotated[str, BeforeValidator(converters.endpoint), _text(r".+:[0-9]+")]

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from rproxy.config.models import Config
 
@@ -40,6 +39,14 @@ def keys() -> tuple[Key, ...]:
     return tuple(_keys_of(Config, ""))
 
 
+def written_default(model: type[BaseModel], name: str) -> Any:
+    """The default of the field ``name`` as a file writes it, ``None`` if there is none."""
+    field = model.model_fields[name]
+    if field.is_required() or field.default is None:
+        return None
+    return model.model_construct(**{name: field.default}).model_dump(mode="json", include={name})[name]
+
+
 def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[Key]:
     for name, field in model.model_fields.items():
         section = _section_of(field.annotation)
@@ -48,7 +55,7 @@ def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[Key]:
         yield Key(
             path=path,
             description=field.description or "",
-            default=None if section else _written_default(model, name, field),
+            default=None if section else written_default(model, name),
             is_required=field.is_required(),
             is_section=section is not None,
         )
@@ -61,9 +68,3 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _section_of(part))), None)
-
-
-def _written_default(model: type[BaseModel], name: str, field: FieldInfo) -> Any:
-    if field.is_required() or field.default is None:
-        return None
-    return model.model_construct(**{name: field.default}).model_dump(mode="json", include={name})[name]

@@ -9,10 +9,10 @@ import json
 import sys
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import SchemaSerializer, core_schema
+from pydantic_core import core_schema
 
+from rproxy.config.keys import written_default
 from rproxy.config.models import Config
 
 _TITLE = "Configuration of rproxy"
@@ -24,14 +24,14 @@ class _Generator(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        described = self.generate_inner(schema["schema"])
-        default = schema.get("default")
-        if default is None:
-            return described
-        if isinstance(default, BaseModel):
-            return {**described, "default": default.model_dump(mode="json")}
-        return {**described, "default": SchemaSerializer(schema["schema"]).to_python(default, mode="json")}
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        described = super().model_schema(schema)
+        for name, key in described["properties"].items():
+            default = written_default(schema["cls"], name)
+            key.pop("default", None)
+            if default is not None:
+                key["default"] = default
+        return described
 
 
 def schema() -> dict[str, Any]:

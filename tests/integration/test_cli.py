@@ -53,7 +53,7 @@ def is_open(port: int) -> bool:
 def test_keyslot_agrees_with_a_node(cluster: EmbeddedCluster) -> None:
     draw = random.Random(4)
     keys = [bytes(draw.choices(b"abc{}:\xff\x80", k=draw.randint(1, 12))) for _ in range(50)]
-    command = [*RPROXY, "keyslot", "--", *keys]
+    command: list[str | bytes] = [*RPROXY, "keyslot", "--", *keys]
     lines = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout.splitlines()
     with cluster.nodes[0].connect() as node:
         expected = [b"%d %b" % (node.call("CLUSTER", "KEYSLOT", key), key) for key in keys]

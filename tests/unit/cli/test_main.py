@@ -26,6 +26,16 @@ def invoke(*words: str) -> Result:
     return CliRunner().invoke(main, list(words))
 
 
+def recorder(seen: list[Config], status: int) -> Run:
+    """A server that notes its configuration in ``seen`` and ends with ``status``."""
+
+    def run(config: Config) -> int:
+        seen.append(config)
+        return status
+
+    return run
+
+
 @pytest.fixture
 def serve_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
     """Puts a function in the place of the server's ``run``."""
@@ -105,7 +115,7 @@ def test_check_of_a_missing_file_is_one_line() -> None:
 
 def test_serve_runs_the_configuration_of_a_file(serve_with: Callable[[Run], None]) -> None:
     seen: list[Config] = []
-    serve_with(lambda config: seen.append(config) or 0)
+    serve_with(recorder(seen, 0))
     result = invoke("serve", "-c", str(MINIMAL))
     assert (result.exit_code, result.output) == (0, "")
     assert seen[0].clusters[0].endpoints == ("127.0.0.1:7000",)
@@ -113,7 +123,7 @@ def test_serve_runs_the_configuration_of_a_file(serve_with: Callable[[Run], None
 
 def test_serve_runs_the_configuration_of_flags(serve_with: Callable[[Run], None]) -> None:
     seen: list[Config] = []
-    serve_with(lambda config: seen.append(config) or 3)
+    serve_with(recorder(seen, 3))
     flags = (
         "--listen unix:/tmp/r.sock --seed a:1,b:2 --seed c:3 --read-policy ANY --mirror m:1 --admin [::1]:9 --workers 2"
     )

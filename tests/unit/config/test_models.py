@@ -116,7 +116,7 @@ def test_a_listener_has_an_address_of_any_kind() -> None:
 
 def test_nothing_can_be_changed() -> None:
     with pytest.raises(pydantic.ValidationError, match="frozen"):
-        cluster().name = "other"  # type: ignore[misc]
+        cluster().name = "other"
 
 
 def test_a_password_is_not_shown() -> None:

@@ -9,20 +9,26 @@ from typing import NamedTuple, Self
 
 from rproxy.demo.redis_process import RedisProcess
 
+_CLIENT = re.compile(r"\[\d+ ([^ ]*)\] ")
 _ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class SeenCommand(NamedTuple):
-    """A command as MONITOR shows it: the name in lower case, the arguments with Redis's escapes left in."""
+    """A command as MONITOR shows it: the name in lower case, the arguments with Redis's escapes left in.
+
+    ``client`` is the address of who sent it; a replica sees its primary's address for what is replicated.
+    """
 
     name: str
     arguments: tuple[str, ...]
+    client: str = ""
 
 
 def parse_line(line: bytes) -> SeenCommand:
     """A line of MONITOR: ``1339518083.107412 [0 127.0.0.1:60866] "set" "b" "1"``."""
-    name, *arguments = _ARGUMENT.findall(line.decode(errors="replace").partition("] ")[2])
-    return SeenCommand(name.lower(), tuple(arguments))
+    client, words = _CLIENT.split(line.decode(errors="replace"), maxsplit=1)[1:]
+    name, *arguments = _ARGUMENT.findall(words)
+    return SeenCommand(name.lower(), tuple(arguments), client)
 
 
 class Monitor:
@@ -35,10 +41,10 @@ class Monitor:
 
     def take(self) -> list[SeenCommand]:
         """What the node has executed since the last ``take``, complete: a mark of our own is waited for behind it."""
-        mark = SeenCommand("echo", (uuid.uuid4().hex,))
-        self.node.call(mark.name, *mark.arguments)
+        mark = uuid.uuid4().hex
+        self.node.call("ECHO", mark)
         seen: list[SeenCommand] = []
-        while (command := parse_line(self._client.read())) != mark:
+        while mark not in (command := parse_line(self._client.read())).arguments:
             seen.append(command)
         return seen
 

@@ -109,6 +109,10 @@ class ProxyProcess:
         process.terminate()
         return self.await_end(seconds)
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal, and wait for nothing."""
+        self._started.send_signal(number)
+
     def await_end(self, seconds: float = 15.0) -> int:
         """Wait for the process to end by itself, and kill it after ``seconds``. The exit status."""
         process = self._started

@@ -82,9 +82,8 @@ def show_mirror(stage: Stage, screen: Screen) -> None:
             copies = _await(lambda: _about_key(at_mirror.take()), 5.0)
         seen = {primary: _about_key(at_primary.take()), stage.mirror.node: copies + _about_key(at_mirror.take())}
     _show_seen(screen, stage, seen)
-    write = [SeenCommand("set", (KEY, "mirrored"))]
     for node, commands in seen.items():
-        if commands != write:
+        if [_as_typed(command) for command in commands] != [f"SET {KEY} mirrored"]:
             raise StepFailed(f"{_called(stage, node)} should have seen SET {KEY} and nothing else of {KEY}")
     screen.good(f"the primary on {primary.port} and the mirror saw the write; the mirror saw no read")
 

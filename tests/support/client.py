@@ -59,6 +59,10 @@ class RawClient:
             pass
         return bytes(received)
 
+    def end_sending(self) -> None:
+        """Tell the server that nothing more will come, and go on reading."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def set_timeout(self, seconds: float) -> None:
         """How long every further wait may take."""
         self._socket.settimeout(seconds)

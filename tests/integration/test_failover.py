@@ -1,0 +1,129 @@
+"""Nodes that die, hang and come back while clients go on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from rproxy.demo.embedded import EmbeddedCluster
+from tests.support.client import RawClient, pack
+from tests.support.proxy import Proxy, config_of
+from tests.support.waiting import await_true
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[EmbeddedCluster]:
+    with EmbeddedCluster(node_timeout_ms=1000) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_proxy(own_cluster: EmbeddedCluster) -> Iterator[Proxy]:
+    with Proxy(["--seed", own_cluster.seeds]) as proxy:
+        yield proxy
+
+
+def keys_by_shard(cluster: EmbeddedCluster) -> tuple[list[str], list[str]]:
+    """Keys of the shard of ``b``, and keys of the other shards."""
+    primary = cluster.primary_of("b")
+    here: list[str] = []
+    elsewhere: list[str] = []
+    for number in range(60):
+        key = f"key:{number}"
+        (here if cluster.primary_of(key) is primary else elsewhere).append(key)
+    return here, elsewhere
+
+
+def test_service_returns_after_a_primary_is_killed(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
+    primary, replica = own_cluster.shard_of("b")
+    with own_proxy.client() as client:
+        assert client.command("SET", "b", "before") == b"+OK\r\n"
+        await_true(lambda: replica.call("DBSIZE"))
+        primary.kill()
+        await_true(lambda: client.command("SET", "b", "after") == b"+OK\r\n", seconds=20)
+        assert replica.role == "primary"
+        assert replica.call("GET", "b") == b"after"
+        primary.restart()
+        own_cluster.await_healthy()
+        assert client.command("GET", "b") == b"$5\r\nafter\r\n"
+    assert own_proxy.metrics().total("rproxy_topology_covered_slots", cluster="main") == 16384
+
+
+def test_other_shards_do_not_notice(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
+    here, elsewhere = keys_by_shard(own_cluster)
+    primary, replica = own_cluster.shard_of("b")
+    with own_proxy.client() as affected, own_proxy.client() as client:
+        client.set_timeout(5)
+        client.pipeline([("SET", key, "1") for key in elsewhere])
+        primary.kill()
+        affected.send(b"".join(pack("SET", key, "1") for key in here))
+        while replica.role != "primary":
+            assert client.pipeline([("GET", key) for key in elsewhere]) == [b"$1\r\n1\r\n"] * len(elsewhere)
+        affected.set_timeout(20)
+        replies = [affected.read_reply() for _ in here]
+        assert len(replies) == len(here)
+        assert all(reply == b"+OK\r\n" or reply.startswith((b"-ERR upstream", b"-CLUSTERDOWN")) for reply in replies)
+
+
+def test_a_pipeline_cut_by_a_death_is_answered_to_the_last_command(
+    own_cluster: EmbeddedCluster, own_proxy: Proxy
+) -> None:
+    primary = own_cluster.primary_of("b")
+    with own_proxy.client() as client:
+        client.command("SET", "b", "0")
+        primary.stop_process()
+        client.send(pack("INCR", "b") * 1000 + pack("PING"))
+        primary.kill()
+        replies = [client.read_reply() for _ in range(1001)]
+    assert replies[-1] == b"+PONG\r\n"
+    assert all(reply[:1] in b":-" for reply in replies[:-1])
+
+
+def test_a_stuck_node_is_a_timeout_for_its_keys_alone(own_cluster: EmbeddedCluster) -> None:
+    here, elsewhere = keys_by_shard(own_cluster)
+    primary = own_cluster.primary_of("b")
+    config = config_of(own_cluster.seeds, settings={"op_timeout": "0.5s"})
+    with Proxy(config=config) as proxy, proxy.client() as stuck, proxy.client() as client:
+        assert client.command("SET", here[0], "1") == b"+OK\r\n"
+        client.pipeline([("SET", key, "1") for key in elsewhere])
+        primary.stop_process()
+        try:
+            stuck.send(pack("SET", here[0], "2"))
+            assert client.pipeline([("GET", key) for key in elsewhere]) == [b"$1\r\n1\r\n"] * len(elsewhere)
+            assert stuck.read_reply().startswith(b"-ERR upstream 127.0.0.1:%d gave no answer in time" % primary.port)
+        finally:
+            primary.cont()
+        await_true(lambda: client.command("SET", here[0], "3") == b"+OK\r\n", seconds=20)
+
+
+def test_a_split_command_with_a_dead_shard_is_one_error(own_cluster: EmbeddedCluster) -> None:
+    here, elsewhere = keys_by_shard(own_cluster)
+    config = config_of(own_cluster.seeds, settings={"op_timeout": "0.3s"})
+    with Proxy(config=config) as proxy, proxy.client() as client:
+        client.pipeline([("SET", key, "1") for key in here + elsewhere])
+        own_cluster.primary_of("b").kill()
+        reply = client.command("MGET", here[0], elsewhere[0])
+        assert reply.startswith(b"-")
+        assert reply.count(b"\r\n") == 1
+        assert client.command("GET", elsewhere[0]) == b"$1\r\n1\r\n"
+
+
+def test_a_cluster_that_is_gone_and_returns_is_found_again() -> None:
+    with EmbeddedCluster(primaries=1, replicas=0) as cluster:
+        config = config_of(cluster.seeds, settings={"op_timeout": "0.3s"}, cluster={"cluster_refresh_rate": "0.2s"})
+        with Proxy(config=config) as proxy, proxy.client() as client:
+            assert client.command("SET", "a", "1") == b"+OK\r\n"
+            cluster.nodes[0].kill()
+            assert client.command("SET", "a", "2").startswith(b"-")
+            assert proxy.admin("/healthz")[0] == 200
+            cluster.nodes[0].restart()
+            await_true(lambda: client.command("SET", "a", "3") == b"+OK\r\n", seconds=20)
+
+
+def test_one_client_that_goes_away_harms_no_other(own_proxy: Proxy) -> None:
+    with own_proxy.client() as staying:
+        for number in range(50):
+            leaving = RawClient(own_proxy.port)
+            leaving.send(pack("INCR", "count") * 100)
+            staying.send(pack("SET", f"k:{number}", "1"))
+            leaving.close()
+        assert [staying.read_reply() for _ in range(50)] == [b"+OK\r\n"] * 50

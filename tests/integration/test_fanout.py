@@ -1,0 +1,119 @@
+"""Commands that concern the whole cluster, seen as one server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.wire_client import WireClient
+from tests.support.client import RawClient
+from tests.support.proxy import Proxy
+from tests.support.waiting import await_true
+
+
+@pytest.fixture
+def wire(proxy: Proxy) -> Iterator[WireClient]:
+    with WireClient(proxy.port) as connection:
+        yield connection
+
+
+def fill(wire: WireClient, count: int) -> set[bytes]:
+    keys = {b"key:%d" % number for number in range(count)}
+    wire.call_all([("SET", key, "1") for key in sorted(keys)])
+    return keys
+
+
+def test_dbsize_is_the_sum_of_the_shards(cluster: EmbeddedCluster, wire: WireClient) -> None:
+    fill(wire, 300)
+    sizes = [node.call("DBSIZE") for node in cluster.primaries]
+    assert min(sizes) > 0
+    assert wire.call("DBSIZE") == sum(sizes) == 300
+
+
+def test_keys_are_those_of_all_shards(wire: WireClient) -> None:
+    keys = fill(wire, 300)
+    assert set(wire.call("KEYS", "*")) == keys
+    assert set(wire.call("KEYS", "key:1?")) == {b"key:1%d" % number for number in range(10)}
+    assert wire.call("KEYS", "none*") == []
+
+
+def scan(wire: WireClient, *options: str) -> tuple[list[bytes], int]:
+    """All keys of an iteration, and how many calls it took."""
+    found: list[bytes] = []
+    cursor, calls = b"0", 0
+    while True:
+        cursor, keys = wire.call("SCAN", cursor, *options)
+        found += keys
+        calls += 1
+        if cursor == b"0":
+            return found, calls
+
+
+def test_scan_walks_all_shards_to_the_end(wire: WireClient) -> None:
+    keys = fill(wire, 1000)
+    found, calls = scan(wire, "COUNT", "50")
+    assert set(found) == keys
+    assert len(found) == 1000
+    assert calls > 6
+
+
+def test_scan_takes_its_options(wire: WireClient) -> None:
+    fill(wire, 200)
+    wire.call("RPUSH", "list", "1")
+    assert set(scan(wire, "MATCH", "key:1?", "COUNT", "100")[0]) == {b"key:1%d" % number for number in range(10)}
+    assert scan(wire, "TYPE", "list")[0] == [b"list"]
+
+
+def test_scan_of_an_empty_cluster_ends(wire: WireClient) -> None:
+    assert scan(wire)[0] == []
+
+
+@pytest.mark.parametrize("command", [("SCAN", "abc"), ("SCAN", "0", "COUNT", "x"), ("SCAN", "0", "NOSUCH"), ("SCAN",)])
+def test_scan_is_refused_as_by_one_server(direct: RawClient, client: RawClient, command: tuple[str, ...]) -> None:
+    assert client.command(*command) == direct.command(*command)
+
+
+@pytest.mark.parametrize("command", ["FLUSHALL", "FLUSHDB"])
+def test_flushing_empties_every_shard(cluster: EmbeddedCluster, wire: WireClient, command: str) -> None:
+    fill(wire, 100)
+    assert wire.call(command) == b"OK"
+    assert [node.call("DBSIZE") for node in cluster.primaries] == [0, 0, 0]
+    fill(wire, 100)
+    assert wire.call(command, "ASYNC") == b"OK"
+    assert wire.call("DBSIZE") == 0
+
+
+def test_flushing_is_refused_as_by_one_server(direct: RawClient, client: RawClient) -> None:
+    assert client.command("FLUSHALL", "NOSUCH") == direct.command("FLUSHALL", "NOSUCH")
+
+
+def test_randomkey_comes_from_any_shard(wire: WireClient) -> None:
+    assert wire.call("RANDOMKEY") is None
+    assert wire.call("SET", "only", "1") == b"OK"
+    assert wire.call("RANDOMKEY") == b"only"
+    keys = fill(wire, 300) | {b"only"}
+    drawn = {wire.call("RANDOMKEY") for _ in range(50)}
+    assert len(drawn) > 5
+    assert drawn <= keys
+
+
+def test_a_loaded_script_is_on_every_node(cluster: EmbeddedCluster, wire: WireClient) -> None:
+    sha = wire.call("SCRIPT", "LOAD", "return {KEYS[1], 7}")
+    none = b"f" * 40
+    assert wire.call("SCRIPT", "EXISTS", sha, none) == [1, 0]
+    for node in cluster.nodes:
+        await_true(lambda: node.call("SCRIPT", "EXISTS", sha) == [1])  # noqa: B023 - awaited within the turn of the loop
+    for key in (b"a", b"b", b"c"):
+        assert wire.call("EVALSHA", sha, 1, key) == [key, 7]
+    assert wire.call("SCRIPT", "FLUSH") == b"OK"
+    assert wire.call("SCRIPT", "EXISTS", sha, none) == [0, 0]
+
+
+def test_a_script_that_one_node_lacks_does_not_exist(cluster: EmbeddedCluster, wire: WireClient) -> None:
+    sha = wire.call("SCRIPT", "LOAD", "return 8")
+    cluster.primaries[1].call("SCRIPT", "FLUSH")
+    assert wire.call("SCRIPT", "EXISTS", sha) == [0]
+
+
+def test_an_error_of_any_shard_is_the_answer(direct: RawClient, client: RawClient) -> None:
+    assert client.command("SCRIPT", "LOAD", "return (") == direct.command("SCRIPT", "LOAD", "return (")

@@ -1,0 +1,74 @@
+"""Several workers on one port, and their supervisor."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from rproxy.demo.embedded import EmbeddedCluster
+from tests.support.client import RawClient
+from tests.support.proxy import Proxy
+from tests.support.waiting import await_true
+
+
+@pytest.fixture
+def crew(cluster: EmbeddedCluster) -> Iterator[Proxy]:
+    with Proxy(["--seed", cluster.seeds, "--workers", "2"]) as proxy:
+        yield proxy
+
+
+def children_of(pid: int) -> set[int]:
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return {int(child) for child, parent in (line.split() for line in listing.splitlines()) if int(parent) == pid}
+
+
+def test_metrics_are_the_sum_of_both(crew: Proxy) -> None:
+    with ExitStack() as clients:
+        connections = [clients.enter_context(crew.client()) for _ in range(40)]
+        for connection in connections:
+            assert connection.pipeline([("SET", "a", "1")] * 25) == [b"+OK\r\n"] * 25
+        metrics = crew.metrics()
+    assert metrics.total("rproxy_commands_total", command="set", result="success") == 1000
+    assert metrics.total("rproxy_downstream_connections_active") == 40
+    assert metrics.total("rproxy_workers_configured") == 2
+    assert metrics.total("rproxy_workers_alive") == 2
+
+
+def test_a_killed_worker_is_replaced(crew: Proxy) -> None:
+    before = children_of(crew.pid)
+    assert len(before) >= 2
+    with ExitStack() as clients:
+        for _ in range(20):
+            clients.enter_context(crew.client()).command("SET", "a", "1")
+        victim = max(before)
+        os.kill(victim, signal.SIGKILL)
+    await_true(lambda: crew.metrics().total("rproxy_worker_restarts_total") == 1)
+    await_true(lambda: crew.metrics().total("rproxy_workers_alive") == 2, seconds=20)
+    assert victim not in children_of(crew.pid)
+    for _ in range(40):
+        with RawClient(crew.port) as client:
+            assert client.command("SET", "a", "2") == b"+OK\r\n"
+
+
+def test_every_client_has_its_own_id(crew: Proxy) -> None:
+    with ExitStack() as clients:
+        connections = [clients.enter_context(crew.client()) for _ in range(40)]
+        assert len({connection.command("CLIENT", "ID") for connection in connections}) == 40
+
+
+def test_sigterm_ends_all_of_them(crew: Proxy) -> None:
+    workers = children_of(crew.pid)
+    assert crew.terminate() == 0
+    assert not [pid for pid in workers if is_alive(pid)]
+    assert "Traceback" not in crew.output
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

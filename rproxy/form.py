@@ -1,7 +1,7 @@
 """Which form of the hot modules runs: compiled extensions, or the Python sources they are built from.
 
-A hot module is an ordinary ``.py`` file; where a compiler was at hand an extension of the same name stands beside it and
-Python's import prefers it. ``RPROXY_PURE=1`` makes the import take the sources instead, so that both forms can be
+A hot module is an ordinary ``.py`` file; where a compiler was at hand an extension of the same name stands beside it
+and Python's import prefers it. ``RPROXY_PURE=1`` makes the import take the sources instead, so that both forms can be
 tested on one installation.
 """
 

@@ -196,5 +196,4 @@ def _tips(spec: CommandSpec) -> list[Value]:
 
 
 def _map(items: Iterable[tuple[bytes, Value]]) -> Value:
-    """A map as RESP2 knows it: keys and values in turn."""
-    return [part for item in items for part in item]
+    return dict(items)

@@ -77,9 +77,10 @@ sense (a numkeys that is no number or too large): the server itself is then the 
 class CommandSpec:
     """A row of the command table. Immutable by convention; compiled into a plain structure for the data path.
 
-    ``first_key``, ``last_key`` and ``key_step`` are COMMAND's (``last_key`` negative counts from the end, 0 for no key).
-    ``find_keys`` is given instead where positions move (numkeys, STREAMS, STORE).
-    A container (``OBJECT``, ``SCRIPT``) has ``subcommands`` by upper-case name; its own row answers for unknown ones.
+    ``first_key``, ``last_key`` and ``key_step`` are COMMAND's (``last_key`` negative counts from the end, 0 for no
+    key). ``find_keys`` is given instead where positions move (numkeys, STREAMS, STORE). Only a command that ``is_read``
+    may go to a replica; one that ``is_write`` is what mirrors copy; an admin command is neither. A container
+    (``OBJECT``, ``SCRIPT``) has ``subcommands`` by upper-case name; its own row answers for unknown ones.
     """
 
     __slots__ = (
@@ -91,6 +92,7 @@ class CommandSpec:
         "has_fixed_keys",
         "index",
         "is_plain",
+        "is_read",
         "is_write",
         "key_step",
         "last_key",
@@ -139,6 +141,7 @@ class CommandSpec:
         self.index = index
         self.has_fixed_keys = plan in (Plan.PLAIN, Plan.KEYED, Plan.SPLIT) and find_keys is None and first_key > 0
         self.is_plain = plan is Plan.PLAIN
+        self.is_read = access is Access.READ
         self.is_write = access is Access.WRITE
 
     def accepts(self, argument_count: int) -> bool:

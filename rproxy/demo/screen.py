@@ -25,7 +25,7 @@ class Screen:
 
     def heading(self, text: str) -> None:
         """The beginning of a step."""
-        self._console.print(f"\n{text}", style="bold")
+        self._console.print(f"\n{text}", style="bold", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """A line of explanation or result."""

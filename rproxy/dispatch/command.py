@@ -10,7 +10,7 @@ from rproxy.dispatch.session import Session
 from rproxy.upstream.sink import Sink
 
 if TYPE_CHECKING:
-    from rproxy.dispatch.route import BoundRoute
+    pass
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
 from rproxy.resp.wire import NameIndex
 from rproxy.routing.routes import RouteTable
@@ -39,6 +40,10 @@ class Context:
         """The route of commands without keys: the catch-all, else the first."""
         route = self.routes.match(b"")
         return self.bound[id(route)] if route is not None else next(iter(self.bound.values()))
+
+    def mirrors(self) -> list[Mirror]:
+        """The mirrors of all routes, one for each cluster."""
+        return list({mirror.cluster.name: mirror for route in self.bound.values() for mirror in route.mirrors}.values())
 
     def clusters(self) -> list[Cluster]:
         """The clusters behind the routes, each once."""

@@ -1,7 +1,7 @@
 """From a client's command to the requests that answer it.
 
-The fast path takes a command whose keys stand at fixed positions and share a slot: looked up, hashed and appended to the
-endpoint's connection as the bytes that came. All else becomes a ``Command`` and is handled by its plan.
+The fast path takes a command whose keys stand at fixed positions and share a slot: looked up, hashed and appended to
+the endpoint's connection as the bytes that came. All else becomes a ``Command`` and is handled by its plan.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Dispatcher:
                     slot = scanner.common_slot(spec.first_key, spec.last_key_of(scanner.argc), spec.key_step)
                 if slot >= 0:
                     cluster = route.cluster
-                    connection = cluster.connection_for(slot, spec.is_write, session.affinity)
+                    connection = cluster.connection_for(slot, spec.is_read, session.affinity)
                     if connection is not None:
                         base = scanner.base
                         stats = cluster.stats_of(spec) if self._counts else None
                         connection.send(
-                            scanner.chunk, base, base + scanner.size, sink, token, stats, slot, not spec.is_write
+                            scanner.chunk, base, base + scanner.size, sink, token, stats, slot, spec.is_read
                         )
                         if route.mirrors:
                             self._copy_to_mirrors(route, spec, scanner, slot)

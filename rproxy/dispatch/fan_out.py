@@ -54,6 +54,16 @@ def fan_out(command: Command, context: Context) -> None:
     else:
         policy = command.spec.response_policy
         send_to_all(command, context, targets, lambda replies: merge(policy, replies))
+        if command.spec.is_write:
+            copy_to_mirrors(command, context)
+
+
+def copy_to_mirrors(command: Command, context: Context) -> None:
+    """Copy a command to every shard of the mirrors that want it."""
+    for mirror in context.mirrors():
+        if mirror.wants(command.spec):
+            for slot in mirror.cluster.shard_slots():
+                mirror.copy(command.spec, command.data, 0, len(command.data), slot)
 
 
 def shards_of(context: Context) -> list[Target]:
@@ -63,9 +73,9 @@ def shards_of(context: Context) -> list[Target]:
 
 def send_to_all(command: Command, context: Context, targets: Sequence[Target], finish: Finish) -> None:
     """Send the same bytes to all ``targets``, and to their replicas too where the command acts on nodes."""
-    replicas = []
-    if command.spec.request_policy is RequestPolicy.ALL_NODES:
-        replicas = [connection for cluster in context.clusters() for connection in cluster.replica_connections()]
+    clusters = context.clusters() if command.spec.request_policy is RequestPolicy.ALL_NODES else []
+    affinity = command.session.affinity
+    replicas = [connection for cluster in clusters for connection in cluster.replica_connections(affinity)]
     sink = FanOutReply(command, len(targets) + len(replicas), finish)
     for index, (cluster, slot) in enumerate(targets):
         send_one(command, sink, index, cluster, slot)
@@ -75,10 +85,9 @@ def send_to_all(command: Command, context: Context, targets: Sequence[Target], f
 
 def send_one(command: Command, sink: Sink, token: int, cluster: Cluster, slot: int) -> None:
     """Send ``command`` to the shard that serves ``slot``."""
-    is_read = not command.spec.is_write
     stats = cluster.stats_of(command.spec) if token == 0 else None
-    request = Request(command.data, sink, token, stats, slot, is_read, cluster.turn.now)
-    cluster.submit(request, command.session.affinity)
+    affinity = command.session.affinity
+    cluster.submit(Request(command.data, sink, token, stats, slot, command.spec.is_read, affinity, cluster.turn.now))
 
 
 def random_key(command: Command, context: Context, targets: Sequence[Target]) -> None:
@@ -88,7 +97,7 @@ def random_key(command: Command, context: Context, targets: Sequence[Target]) ->
         keys = [reply for reply in replies if reply.startswith(b"$") and reply != encode.NULL]
         if keys:
             return keys[int(targets[0][0].draw() * len(keys))]
-        return first_error(replies) or encode.NULL
+        return first_error(replies) or encode.reply(None, command.session.protocol)
 
     send_to_all(command, context, targets, finish)
 

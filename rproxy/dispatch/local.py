@@ -60,28 +60,29 @@ def accept(command: Command, context: Context) -> bytes:
 
 
 def hello(command: Command, context: Context) -> bytes:
-    """HELLO [2 [SETNAME name]]."""
-    arguments = command.args[1:]
-    if arguments:
-        if arguments[0] == b"3":
+    """HELLO [2 | 3 [SETNAME name]]: the RESP version of this client from now on."""
+    session = command.session
+    protocol = session.protocol
+    if len(command.args) > 1:
+        if not _is_integer(command.args[1]):
+            return encode.error("ERR Protocol version is not an integer or out of range")
+        protocol = int(command.args[1])
+        if protocol not in (2, 3):
             return encode.error("NOPROTO unsupported protocol version")
-        if arguments[0] != b"2":
-            text = "NOPROTO unsupported protocol version"
-            return encode.error(text if _is_integer(arguments[0]) else "ERR Protocol version is not an integer or out of range")
-    refusal = _hello_options(command, arguments[1:])
+    refusal = _hello_options(command, command.args[2:])
     if refusal is not None:
         return refusal
-    return encode.reply(
-        [
-            *(b"server", b"redis"),
-            *(b"version", SERVER_VERSION),
-            *(b"proto", 2),
-            *(b"id", command.session.id),
-            *(b"mode", b"standalone"),
-            *(b"role", b"master"),
-            *(b"modules", []),
-        ]
-    )
+    session.speak(protocol)
+    facts: dict[bytes, encode.Value] = {
+        b"server": b"redis",
+        b"version": SERVER_VERSION,
+        b"proto": protocol,
+        b"id": session.id,
+        b"mode": b"standalone",
+        b"role": b"master",
+        b"modules": [],
+    }
+    return encode.reply(facts, protocol)
 
 
 def _is_integer(text: bytes) -> bool:
@@ -120,7 +121,7 @@ def client_set_name(command: Command, context: Context) -> bytes:
 
 def client_get_name(command: Command, context: Context) -> bytes:
     """CLIENT GETNAME."""
-    return encode.bulk(command.session.name) if command.session.name else encode.NULL
+    return encode.reply(command.session.name or None, command.session.protocol)
 
 
 def client_id(command: Command, context: Context) -> bytes:
@@ -144,15 +145,16 @@ def client_set_info(command: Command, context: Context) -> bytes:
 
 
 def reset(command: Command, context: Context) -> bytes:
-    """RESET: forgets the client's name."""
+    """RESET: back to RESP2, and no name."""
     command.session.name = b""
+    command.session.speak(2)
     return encode.simple("RESET")
 
 
 def describe_commands(command: Command, context: Context) -> bytes:
     """COMMAND and its subcommands."""
     try:
-        return encode.reply(describe.answer(command.args))
+        return encode.reply(describe.answer(command.args), command.session.protocol)
     except CommandError as refused:
         return refused.line
 

@@ -12,7 +12,7 @@ from rproxy.upstream.sink import MIRRORED
 
 
 class Mirror:
-    """One mirror of one route. ``sent`` and ``dropped`` count requests; what finds no room is dropped, never waited for."""
+    """One mirror of one route. ``sent`` and ``dropped`` count requests: what finds no room is dropped at once."""
 
     __slots__ = ("cluster", "draw", "dropped", "queue_limit", "rule", "sent")
 
@@ -31,9 +31,9 @@ class Mirror:
     def copy(self, spec: CommandSpec, chunk: Chunk, start: int, end: int, slot: int) -> None:
         """Send ``chunk[start:end]`` to the mirror's primary of ``slot`` if there is room for it."""
         cluster = self.cluster
-        connection = cluster.connection_for(slot, True, 0)
+        connection = cluster.connection_for(slot, False, 0)
         if connection is None or connection.in_flight.count() >= self.queue_limit:
             self.dropped += 1
             return
         self.sent += 1
-        connection.send(chunk, start, end, MIRRORED, 0, cluster.stats_of(spec), slot, not spec.is_write)
+        connection.send(chunk, start, end, MIRRORED, 0, cluster.stats_of(spec), slot, False)

@@ -1,6 +1,7 @@
 cdef class Session:
     cdef readonly long long id
     cdef readonly Py_ssize_t affinity
+    cdef readonly int protocol
     cdef readonly str address
     cdef readonly str local_address
     cdef readonly double created
@@ -9,3 +10,4 @@ cdef class Session:
     cdef public bytes name
     cdef public bytes library_name
     cdef public bytes library_version
+    cpdef object speak(self, int protocol)

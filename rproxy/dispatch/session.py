@@ -6,8 +6,9 @@ from __future__ import annotations
 class Session:
     """The state of one client that outlives a command.
 
-    ``affinity`` picks its connection in every pool. ``is_plain`` says that no state changes what its commands mean, so they
-    may take the fast path. ``created`` is a Unix time in seconds.
+    ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
+    ``upstream.pool``). ``is_plain`` says that no state changes what its commands mean, so they may take the fast path.
+    ``created`` is a Unix time in seconds.
     """
 
     __slots__ = (
@@ -21,11 +22,14 @@ class Session:
         "library_version",
         "local_address",
         "name",
+        "protocol",
     )
 
     def __init__(self, number: int, address: str, local_address: str, created: float) -> None:
         self.id = number
-        self.affinity = number
+        self.affinity = 0
+        self.protocol = 0
+        self.speak(2)
         self.address = address
         self.local_address = local_address
         self.created = created
@@ -34,3 +38,8 @@ class Session:
         self.name = b""
         self.library_name = b""
         self.library_version = b""
+
+    def speak(self, protocol: int) -> None:
+        """Speak RESP version ``protocol`` from now on."""
+        self.protocol = protocol
+        self.affinity = self.id * 2 + (protocol == 3)

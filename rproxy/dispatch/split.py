@@ -1,7 +1,7 @@
 """Commands whose keys lie in several slots: one fragment per slot, and one reply assembled from theirs.
 
-Redis Cluster refuses a cross-slot command even inside one shard, so the slot is what a command is split by; fragments for one
-endpoint leave in one write (their outbox).
+Redis Cluster refuses a cross-slot command even inside one shard, so the slot is what a command is split by; fragments
+for one endpoint leave in one write (their outbox).
 """
 
 from __future__ import annotations
@@ -81,11 +81,10 @@ def send_fragments(
     A fragment is the command's name and, for each of its keys, the key and the arguments up to the next one.
     """
     width = spec.key_step
-    is_write = spec.is_write
-    index = 0
-    for slot, positions in fragments:
+    is_read = spec.is_read
+    for index, (slot, positions) in enumerate(fragments):
         header = b"*%d\r\n$%d\r\n%b\r\n" % (1 + len(positions) * width, len(spec.name), spec.name)
-        connection = cluster.connection_for(slot, is_write, affinity)
+        connection = cluster.connection_for(slot, is_read, affinity)
         outbox = connection.outbox if connection is not None else Outbox()
         before = outbox.size()
         outbox.write(header)
@@ -93,8 +92,7 @@ def send_fragments(
             outbox.append(scanner.chunk, scanner.raw_start(position), scanner.raw_end(position + width - 1))
         size = outbox.size() - before
         if connection is not None:
-            connection.enlist(sink, index, None, size, cluster.turn.now, slot, not is_write, 0)
+            connection.enlist(sink, index, None, size, cluster.turn.now, slot, is_read, 0)
         else:
-            request = Request(outbox.take(), sink, index, None, slot, not is_write, cluster.turn.now)
-            cluster.submit(request, affinity)
-        index += 1
+            request = Request(outbox.take(), sink, index, None, slot, is_read, affinity, cluster.turn.now)
+            cluster.submit(request)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rproxy.commands.keys import is_blocking, key_positions
-from rproxy.commands.spec import Plan
+from rproxy.commands.spec import CommandSpec, Plan
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.fan_out import FanOutReply, fan_out
 from rproxy.dispatch.local import answer
+from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
+from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
 from rproxy.routing.assembler import assemble
 from rproxy.topology.slots import hash_slot
@@ -73,18 +75,34 @@ def route_of(command: Command, positions: Sequence[int], context: Context) -> Bo
 
 def send_whole(command: Command, context: Context, route: BoundRoute, slot: int) -> None:
     """Send the command to its route's cluster, and to the mirrors that want it."""
-    cluster, spec = route.cluster, command.spec
-    is_read = not spec.is_write
-    stats = cluster.stats_of(spec) if context.counts_commands else None
-    request = Request(command.data, command.sink, command.token, stats, slot, is_read, cluster.turn.now)
-    cluster.submit(request, command.session.affinity)
-    for mirror in route.mirrors:
-        if mirror.wants(spec):
-            mirror.copy(spec, command.data, 0, len(command.data), slot if slot >= 0 else mirror.cluster.any_slot())
+    stats = route.cluster.stats_of(command.spec) if context.counts_commands else None
+    send(command, route, slot, stats)
+    copy(command, wanting_mirrors(command.spec, route), slot)
+
+
+def send(command: Command, route: BoundRoute, slot: int, stats: CommandStats | None) -> None:
+    """Send the command's bytes to the shard of ``slot``."""
+    cluster = route.cluster
+    spec = command.spec
+    affinity = command.session.affinity
+    now = cluster.turn.now
+    cluster.submit(Request(command.data, command.sink, command.token, stats, slot, spec.is_read, affinity, now))
+
+
+def wanting_mirrors(spec: CommandSpec, route: BoundRoute) -> list[Mirror]:
+    """The mirrors of the route that copy this command: drawn once per command."""
+    return [mirror for mirror in route.mirrors if mirror.wants(spec)]
+
+
+def copy(command: Command, mirrors: list[Mirror], slot: int) -> None:
+    """Copy the command's bytes to ``mirrors``."""
+    for mirror in mirrors:
+        target = slot if slot >= 0 else max(mirror.cluster.any_slot(), 0)
+        mirror.copy(command.spec, command.data, 0, len(command.data), target)
 
 
 def split_by_route(command: Command, context: Context) -> None:
-    """Split a command whose keys may belong to several routes: a fragment per route and slot, each a command of its own."""
+    """Split a command whose keys may belong to several routes: a fragment for each route and slot."""
     spec, args, step = command.spec, command.args, command.spec.key_step
     by_place: dict[tuple[int, int], list[int]] = {}
     routes: dict[int, BoundRoute] = {}
@@ -93,18 +111,19 @@ def split_by_route(command: Command, context: Context) -> None:
         if route is None:
             command.reply(NO_ROUTE.line())
             return
-        if not route.is_direct:
-            args[position] = route.rule.upstream_key(args[position])
+        args[position] = route.rule.upstream_key(args[position])
         routes[id(route)] = route
         by_place.setdefault((id(route), hash_slot(args[position])), []).append(position)
-    fragments = list(by_place.values())
-    sink: Sink = FanOutReply(
-        command, len(fragments), lambda replies: assemble(spec.response_policy, fragments, replies)
-    )
+    mirrors = {route_id: wanting_mirrors(spec, route) for route_id, route in routes.items()}
+    places = list(by_place.values())
+    sink: Sink = FanOutReply(command, len(places), lambda replies: assemble(spec.response_policy, places, replies))
     for index, ((route_id, slot), positions) in enumerate(by_place.items()):
+        route = routes[route_id]
         pieces = [argument for position in positions for argument in args[position : position + step]]
-        data = encode.command([args[0], *pieces])
-        send_whole(Command(spec, args, data, command.session, sink, index), context, routes[route_id], slot)
+        fragment = Command(spec, args, encode.command([args[0], *pieces]), command.session, sink, index)
+        is_counted = context.counts_commands and index == 0
+        send(fragment, route, slot, route.cluster.stats_of(spec) if is_counted else None)
+        copy(fragment, mirrors[route_id], slot)
 
 
 HANDLERS: dict[Plan, Callable[[Command, Context], None]] = {

@@ -10,10 +10,14 @@ cdef class DownstreamConnection(Connection):
     cdef readonly Session session
     cdef readonly ReplyQueue replies
     cdef readonly bint is_throttled
+    cdef readonly bint is_finishing
     cdef readonly double heard_at
     cdef Dispatcher _dispatcher
     cdef RequestScanner _scanner
+    cdef Py_ssize_t _max_in_flight
+    cdef Py_ssize_t _output_limit
     cdef bint _has_room(self) except -1
+    cpdef Py_ssize_t unsent(self) except -1
 
 
 cdef int _COMMAND

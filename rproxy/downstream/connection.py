@@ -20,11 +20,22 @@ _MALFORMED = MALFORMED
 class DownstreamConnection(Connection):
     """A client's connection.
 
-    A client with too much in flight is *throttled*: what it sent stays in the inbox, and nothing more is read from it, until
-    replies have left.
+    A client with too much in flight is *throttled*: what it sent stays in the inbox, and nothing more is read from it,
+    until replies have left.
     """
 
-    __slots__ = ("_dispatcher", "_scanner", "heard_at", "is_throttled", "listener", "replies", "session")
+    __slots__ = (
+        "_dispatcher",
+        "_max_in_flight",
+        "_output_limit",
+        "_scanner",
+        "heard_at",
+        "is_finishing",
+        "is_throttled",
+        "listener",
+        "replies",
+        "session",
+    )
 
     def __init__(self, listener: Listener, session: Session) -> None:
         Connection.__init__(self, listener.turn, listener.traffic, False)
@@ -32,9 +43,12 @@ class DownstreamConnection(Connection):
         self.session = session
         self.replies = ReplyQueue(self)
         self.is_throttled = False
+        self.is_finishing = False
         self.heard_at = self.turn.now
         self._dispatcher = listener.dispatcher
         self._scanner: RequestScanner | None = None
+        self._max_in_flight = listener.max_in_flight
+        self._output_limit = listener.output_limit
 
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
         """Dispatch every whole command, as far as there is room for their replies."""
@@ -66,14 +80,14 @@ class DownstreamConnection(Connection):
         return position
 
     def _keep_scanner(self, scanner: RequestScanner) -> None:
-        """Own the scanner while it is in the middle of a command; the listener takes a new one for its other clients."""
+        """Own the scanner while it is in the middle of a command; the other clients get a new one."""
         if self._scanner is None:
             self._scanner = scanner
             self.listener.renew_scanner()
 
     def _has_room(self) -> bool:
         """Whether another command may be taken on; throttles the client if not."""
-        if self.replies.pending() < self.listener.max_in_flight and self.unsent() < self.listener.output_limit:
+        if self.replies.pending() < self._max_in_flight and self.unsent() < self._output_limit:
             return True
         self._throttle()
         return False
@@ -85,7 +99,7 @@ class DownstreamConnection(Connection):
 
     def _throttle(self) -> None:
         self.is_throttled = True
-        self.replies.is_watched = True
+        self._watch(True)
         if self.transport is not None:
             self.transport.pause_reading()
 
@@ -97,14 +111,19 @@ class DownstreamConnection(Connection):
         if self.inbox is not None:
             self.receive(self.inbox, self.filled)
         if not self.is_throttled and self.transport is not None and not self.is_finishing:
-            self.replies.is_watched = False
+            self._watch(False)
             self.transport.resume_reading()
+
+    def _watch(self, is_watching: bool) -> None:
+        """Whether to be told of replies and of what was sent: only while waiting for it."""
+        self.replies.is_watched = is_watching
+        self.awaits_sent = is_watching
 
     def on_delivered(self) -> None:
         """A reply was delivered while this connection waited for it."""
         if self.is_finishing:
             self.turn.mark(self)
-        elif self.is_throttled and self.replies.pending() <= self.listener.max_in_flight // 2:
+        elif self.is_throttled and self.replies.pending() <= self._max_in_flight // 2:
             self.turn.loop.call_soon(self._resume)
 
     def on_sent(self) -> None:
@@ -127,7 +146,7 @@ class DownstreamConnection(Connection):
         if self.is_finishing:
             return
         self.is_finishing = True
-        self.replies.is_watched = True
+        self._watch(True)
         if self.transport is not None:
             self.transport.pause_reading()
         self.turn.mark(self)

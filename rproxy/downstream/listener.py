@@ -53,6 +53,8 @@ class Listener:
         self._socket = sock
         self._next_client_id = next_client_id
         self._is_accepting = False
+        self._is_open = False
+        self._idle_checked_at = 0.0
 
     def renew_scanner(self) -> None:
         """A fresh scanner for the clients that are not in the middle of a command."""
@@ -65,11 +67,20 @@ class Listener:
     def open(self) -> None:
         """Accept clients from now on."""
         self._socket.setblocking(False)
-        self._is_accepting = True
-        self.turn.loop.add_reader(self._socket, self._on_readable)
+        self._is_open = True
+        self._accept_again()
+
+    def _accept_again(self) -> None:
+        if self._is_open and not self._is_accepting:
+            self._is_accepting = True
+            self.turn.loop.add_reader(self._socket, self._on_readable)
 
     def stop_accepting(self) -> None:
         """Accept no more; clients that are here stay."""
+        self._is_open = False
+        self._pause_accepting()
+
+    def _pause_accepting(self) -> None:
         if self._is_accepting:
             self._is_accepting = False
             self.turn.loop.remove_reader(self._socket)
@@ -79,8 +90,8 @@ class Listener:
             accept(self.turn, self._socket, self._make_connection)
         except OSError as error:
             log.warning("listener %s cannot accept: %s", self.name, error.strerror)
-            self.stop_accepting()
-            self.turn.loop.call_later(_PAUSE, self.open)
+            self._pause_accepting()
+            self.turn.loop.call_later(_PAUSE, self._accept_again)
 
     def _make_connection(self, sock: socket.socket) -> DownstreamConnection | None:
         if len(self.connections) >= self.max_clients:
@@ -100,6 +111,16 @@ class Listener:
         if connection in self.connections:
             self.connections.remove(connection)
             self.traffic.active -= 1
+
+    def tick(self, now: float) -> None:
+        """The janitor's round: close clients that have been silent for too long."""
+        limit = self.settings.limits.client_idle_timeout
+        if not limit or now - self._idle_checked_at < min(limit / 4, 1.0):
+            return
+        self._idle_checked_at = now
+        for connection in list(self.connections):
+            if now - connection.heard_at > limit and not connection.replies.pending():
+                connection.close()
 
     def finish(self) -> None:
         """Let every client have the replies of what it sent, then close it."""

@@ -1,7 +1,7 @@
 """The replies of one client, in the order of its commands.
 
-The Python form of ``reply_queue.pyx``. The sink of client commands: a token is a *place*. The reply of the oldest place goes
-straight to the client's outbox; one that comes early is kept until those before it have come.
+The Python form of ``reply_queue.pyx``. The sink of client commands: a token is a *place*. The reply of the oldest place
+goes straight to the client's outbox; one that comes early is kept until those before it have come.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from rproxy.upstream.sink import Sink
 class ReplyQueue(Sink):
     """Places are opened in the order of commands and filled in any order, each exactly once.
 
-    ``held`` counts the bytes kept for places that are not the oldest. While ``is_watched``, the connection is told of every
-    delivery (``on_delivered``): it waits for room, or for the last reply.
+    ``held`` counts the bytes kept for places that are not the oldest. While ``is_watched``, the connection is told of
+    every delivery (``on_delivered``): it waits for room, or for the last reply.
     """
 
     __slots__ = ("_head", "_kept", "_tail", "connection", "held", "is_closed", "is_watched")

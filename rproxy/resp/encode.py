@@ -1,16 +1,17 @@
-"""RESP2 encodings of what rproxy itself says: commands to nodes, replies and errors to clients."""
+"""RESP encodings of what rproxy itself says: commands to nodes, replies and errors to clients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 OK = b"+OK\r\n"
 PONG = b"+PONG\r\n"
 NULL = b"$-1\r\n"
+NULL_3 = b"_\r\n"
 EMPTY_ARRAY = b"*0\r\n"
 
-Value = None | bool | int | bytes | str | Sequence["Value"]
-"""What ``reply`` encodes: ``str`` as a simple string, ``bytes`` as a bulk string, integers, arrays, the null bulk string."""
+Value = None | bool | int | bytes | str | Sequence["Value"] | Mapping[bytes, "Value"]
+"""What ``reply`` encodes: ``str`` as a simple string, ``bytes`` as a bulk string, integers, arrays, maps, null."""
 
 
 def command(arguments: Sequence[bytes]) -> bytes:
@@ -46,14 +47,17 @@ def array(encoded: Iterable[bytes]) -> bytes:
     return b"*%d\r\n" % len(elements) + b"".join(elements)
 
 
-def reply(value: Value) -> bytes:
-    """``value`` as a RESP2 reply."""
+def reply(value: Value, protocol: int = 2) -> bytes:
+    """``value`` in RESP version ``protocol``; in RESP2 a map is a flat array, and null the null bulk string."""
     if value is None:
-        return NULL
+        return NULL if protocol == 2 else NULL_3
     if isinstance(value, bool | int):
         return integer(int(value))
     if isinstance(value, str):
         return simple(value)
     if isinstance(value, bytes):
         return bulk(value)
-    return array(reply(element) for element in value)
+    if isinstance(value, Mapping):
+        pairs = [reply(part, protocol) for item in value.items() for part in item]
+        return array(pairs) if protocol == 2 else b"%%%d\r\n" % len(value) + b"".join(pairs)
+    return array(reply(element, protocol) for element in value)

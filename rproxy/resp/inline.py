@@ -1,7 +1,7 @@
 """Inline commands: a line of words instead of an array of bulk strings (RESP, "Inline commands").
 
-The quoting rules are those of Redis (``sdssplitargs``): words are separated by blanks; ``"..."`` knows ``\\n \\r \\t \\b \\a
-\\xHH`` and escaped characters, ``'...'`` only ``\\'``; a closing quote must be followed by a blank or the end.
+The quoting rules are those of Redis (``sdssplitargs``): words are separated by blanks; ``"..."`` knows ``\\n \\r \\t
+\\b \\a \\xHH`` and escaped characters, ``'...'`` only ``\\'``; a closing quote must be followed by a blank or the end.
 """
 
 _BLANKS = b" \n\r\t\v\f\0"

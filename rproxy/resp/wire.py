@@ -86,8 +86,8 @@ class RequestScanner:
     """Scans the commands of one client.
 
     ``next`` is called with the bytes that are there; a scan that needs more goes on where it stopped, as long as the
-    same command begins at ``start`` again. After ``COMMAND``: ``chunk[base : base + size]`` is the command as an array of
-    bulk strings (an inline command is shown in that form), ``argc`` its arguments, ``consumed`` the bytes it took.
+    same command begins at ``start`` again. After ``COMMAND``: ``chunk[base : base + size]`` is the command as an array
+    of bulk strings (an inline command is shown in that form), ``argc`` its arguments, ``consumed`` the bytes it took.
     ``is_trusted`` is false for a client that has yet to authenticate: 10 arguments of 16 KiB are its limits.
     """
 
@@ -303,8 +303,8 @@ _ATTRIBUTE = 0x7C
 class ReplyScanner:
     """Frames the replies of one node, RESP2 and RESP3, without reading what they say.
 
-    One count of the elements still to come is all the state that nesting needs, so depth costs nothing. ``first`` is the
-    type byte of the reply. ``max_size`` bounds a bulk string.
+    One count of the elements still to come is all the state that nesting needs, so depth costs nothing. ``first`` is
+    the type byte of the reply. ``max_size`` bounds a bulk string.
     """
 
     __slots__ = ("_offset", "_pending", "first", "max_size", "needed")

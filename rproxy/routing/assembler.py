@@ -1,7 +1,7 @@
 """One reply from several: the pure half of split and fanned-out commands.
 
-An assembler gets the encoded replies of the parts and returns the encoded reply of the whole. An error of any part is the
-answer of the whole, but where the policy says otherwise (Redis command tip ``response_policy``).
+An assembler gets the encoded replies of the parts and returns the encoded reply of the whole. An error of any part is
+the answer of the whole, but where the policy says otherwise (Redis command tip ``response_policy``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SCAN's cursor over several shards: the low bits say which shard, the rest is that node's own cursor.
 
-Shards are walked one after the other. A node's cursor stays far below 2**52 (it is bounded by the size of its key table, with
-14 bits of slot in newer servers), so the joined cursor fits in the 64 bits that client libraries expect.
+Shards are walked one after the other. A node's cursor stays far below 2**52 (it is bounded by the size of its key
+table, with 14 bits of slot in newer servers), so the joined cursor fits in the 64 bits that client libraries expect.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ def join_cursor(reply: bytes, shard: int, shards: int) -> bytes:
     cursor_start = reply.index(b"\r\n", 4) + 2
     cursor_end = reply.index(b"\r\n", cursor_start)
     own = int(reply[cursor_start:cursor_end])
-    if own:
-        joined = own << SHARD_BITS | shard
-    else:
-        joined = shard + 1 if shard + 1 < shards else 0
+    following = shard + 1 if shard + 1 < shards else 0
+    joined = own << SHARD_BITS | shard if own else following
     return b"*2\r\n" + encode.bulk(b"%d" % joined) + reply[cursor_end + 2 :]

@@ -111,7 +111,7 @@ class Supervisor:
 
     async def ask(self, question: str) -> dict[int, Any]:
         """The answers by worker id; a worker that gives none in time is left out."""
-        workers = dict(self._workers)
+        workers = dict(sorted(self._workers.items()))
         answers = await asyncio.gather(*(_answer_or_none(worker, question) for worker in workers.values()))
         return {worker_id: answer for worker_id, answer in zip(workers, answers, strict=True) if answer is not None}
 

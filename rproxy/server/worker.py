@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import random
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rproxy.commands.lookup import COMMANDS
 from rproxy.config.models import Config, ListenerConfig, RouteConfig
@@ -123,6 +121,8 @@ class Worker:
         self._tick = self.turn.loop.call_later(TICK, self._on_tick)
         for cluster in self.clusters.values():
             cluster.tick()
+        for listener in self.listeners:
+            listener.tick(self.turn.now)
 
     async def drain(self, timeout: float) -> bool:
         """Accept no more clients, finish what is in flight, then close everything; true if all of it was finished."""

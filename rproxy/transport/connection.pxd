@@ -36,7 +36,7 @@ cdef class Connection:
     cdef public Py_ssize_t filled
     cdef public bint is_dirty
     cdef readonly bint is_upstream
-    cdef public bint is_finishing
+    cdef public bint awaits_sent
     cpdef object receive(self, object chunk, Py_ssize_t end)
     cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     cpdef object on_eof(self)

@@ -93,10 +93,11 @@ class Connection:
     """A protocol on a transport: the base of downstream and upstream connections.
 
     Bytes that ``on_bytes`` did not consume (the beginning of a command or a reply) are kept in ``inbox``, which exists
-    only while there are any: an idle connection has no buffer. One that *is finishing* closes when all has been sent.
+    only while there are any: an idle connection has no buffer. One that *awaits sent* is told of
+    every flush that left nothing behind.
     """
 
-    __slots__ = ("filled", "inbox", "is_dirty", "is_finishing", "is_upstream", "outbox", "traffic", "transport", "turn")
+    __slots__ = ("awaits_sent", "filled", "inbox", "is_dirty", "is_upstream", "outbox", "traffic", "transport", "turn")
 
     def __init__(self, turn: Turn, traffic: Traffic, is_upstream: bool) -> None:
         self.turn = turn
@@ -107,7 +108,7 @@ class Connection:
         self.inbox: bytearray | None = None
         self.filled = 0
         self.is_dirty = False
-        self.is_finishing = False
+        self.awaits_sent = False
 
     def receive(self, chunk: Chunk, end: int) -> None:
         """Take ``chunk[:end]``: new bytes, or the inbox with new bytes at its end."""
@@ -134,7 +135,7 @@ class Connection:
         """The socket failed: ``reason`` in the system's words. The transport is closed already."""
 
     def on_sent(self) -> None:
-        """The outbox was sent: told of a connection that is finishing, or was too full for its socket."""
+        """The outbox was sent: told if it was awaited, or had been too full for the socket."""
 
     def on_delivered(self) -> None:
         """A reply was delivered: told of a connection whose reply queue is watched."""

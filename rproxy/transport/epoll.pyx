@@ -190,7 +190,7 @@ cdef class EpollTransport(Transport):
                 return
             connection.traffic.sent_bytes += sent
             outbox.mark_sent(sent)
-        if connection.is_finishing or self._interest & EPOLLOUT:
+        if connection.awaits_sent or self._interest & EPOLLOUT:
             self._set_interest(self._interest & ~<unsigned int> EPOLLOUT)
             connection.on_sent()
 

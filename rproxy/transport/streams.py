@@ -64,7 +64,7 @@ class StreamTransport(Transport, asyncio.Protocol):
             data = connection.outbox.take()
             connection.traffic.sent_bytes += len(data)
             self._stream.write(data)
-        if connection.is_finishing:
+        if connection.awaits_sent:
             connection.on_sent()
 
     def backlog(self) -> int:

@@ -1,3 +1,5 @@
+cimport cython
+
 from rproxy.metrics.counters cimport CommandStats
 from rproxy.commands.spec cimport CommandSpec
 from rproxy.transport.connection cimport Traffic, Turn
@@ -11,6 +13,7 @@ cdef class ShardPools:
     cdef readonly Pool reader
     cdef tuple _tiers
     cdef Py_ssize_t _turn
+    @cython.locals(tier=tuple, step=cython.Py_ssize_t, pool=Pool)
     cpdef Pool choose_reader(self)
 
 
@@ -35,5 +38,7 @@ cdef class Cluster:
     cdef dict _pools
     cdef list _retired
     cdef list _stats
-    cpdef UpstreamConnection connection_for(self, int slot, bint is_write, Py_ssize_t affinity)
+    @cython.locals(shard=ShardPools, pool=Pool)
+    cpdef UpstreamConnection connection_for(self, int slot, bint is_read, Py_ssize_t affinity)
+    @cython.locals(index=cython.int, stats=CommandStats)
     cpdef CommandStats stats_of(self, CommandSpec spec)

@@ -1,4 +1,4 @@
-"""A named upstream: its topology, the pools of its endpoints, and what happens to requests that do not go straight through."""
+"""A named upstream: its topology, the pools of its endpoints, and requests that do not go straight through."""
 
 from __future__ import annotations
 
@@ -116,21 +116,19 @@ class Cluster:
 
     # -- the fast path
 
-    def connection_for(self, slot: int, is_write: bool, affinity: int) -> UpstreamConnection | None:
+    def connection_for(self, slot: int, is_read: bool, affinity: int) -> UpstreamConnection | None:
         """The connection that a request of ``slot`` can be sent on now; ``None`` if it has to be submitted."""
         if self.has_parked and self.parking.holds(slot):
             return None
         shard = self._slots[slot]
         if shard is None:
             return None
-        pool = shard.writer
-        if not is_write:
+        pool: Pool | None = shard.writer
+        if is_read:
             pool = shard.reader
             if pool is None:
                 pool = shard.choose_reader()
-                if pool is None:
-                    return None
-        return pool.pick(affinity)
+        return pool.pick(affinity) if pool is not None else None
 
     def stats_of(self, spec: CommandSpec) -> CommandStats:
         """The counters of a command on this cluster."""
@@ -149,7 +147,7 @@ class Cluster:
 
     # -- the rest
 
-    def submit(self, request: Request, affinity: int = 0) -> None:
+    def submit(self, request: Request) -> None:
         """Send ``request`` if its endpoint takes it, else let it wait inside its deadline, else answer the error."""
         slot = request.slot if request.slot >= 0 else self.any_slot()
         if slot < 0 or not self.topology.covered:
@@ -157,7 +155,7 @@ class Cluster:
         elif self._slots[slot] is None:
             self.answer_failure(request, UNSERVED_SLOT)
         else:
-            connection = self.connection_for(slot, not request.is_read, affinity)
+            connection = self.connection_for(slot, request.is_read, request.affinity)
             if connection is None:
                 self._park(request, 0.0)
             else:
@@ -181,10 +179,10 @@ class Cluster:
         down = {pool.endpoint for pool in self._pools.values() if pool.is_down()}
         return sorted(self.topology.endpoints(), key=lambda endpoint: endpoint in down)
 
-    def replica_connections(self) -> list[UpstreamConnection]:
+    def replica_connections(self, affinity: int) -> list[UpstreamConnection]:
         """A connection to every replica that reads may go to, as far as it is up: for commands that act on nodes."""
         pools = [pool for pool in self._pools.values() if pool.is_readonly and not pool.is_down()]
-        return [connection for pool in pools if (connection := pool.pick(0)) is not None]
+        return [connection for pool in pools if (connection := pool.pick(affinity)) is not None]
 
     def swap(self, topology: Topology) -> None:
         """Serve from ``topology`` now: pools that stay are kept, new ones made, others retired."""
@@ -233,15 +231,15 @@ class Cluster:
         return True
 
     def _move_slot(self, slot: int, endpoint: Endpoint) -> None:
-        """Correct one slot; an endpoint that was no primary before is a reason to ask for the whole topology at once."""
+        """Correct one slot; an endpoint that was no primary before is a reason to ask for the whole topology."""
         is_known = any(shard.primary == endpoint for shard in self.topology.shards)
         self.swap(self.topology.with_slot_moved(slot, endpoint))
         if not is_known and self.refresher is not None:
             self.refresher.on_failure()
 
     def _ask(self, request: Request, endpoint: Endpoint) -> None:
-        """Send ``ASKING`` and the request, contiguous, to the node that imports the slot (cluster specification, "ASK")."""
-        connection = self.pool(endpoint, is_readonly=False).pick(0)
+        """Send ``ASKING`` and the request, contiguous, to the node that imports the slot ("ASK redirection")."""
+        connection = self.pool(endpoint, is_readonly=False).pick(request.affinity)
         if connection is None:
             self._park(request, RETRY_DELAY)
             return

@@ -7,6 +7,7 @@ from rproxy.upstream.sink cimport Sink
 
 cdef class UpstreamConnection(Connection):
     cdef readonly object pool
+    cdef readonly Py_ssize_t lane
     cdef readonly InFlight in_flight
     cdef readonly ReplyScanner replies
     cdef public bint is_open

@@ -1,4 +1,4 @@
-"""One connection to one endpoint: requests are appended, replies framed and delivered to the requests' sinks in order."""
+"""One connection to one endpoint: requests are appended, replies framed and delivered to the requests' sinks."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _PUSH = 0x3E  # '>'
 class UpstreamConnection(Connection):
     """A pipelined connection, shared by all clients of a worker.
 
-    Requests are accepted from its creation on and leave once the socket is there (``was_open``). ``is_open`` turns false for
-    good when the connection is lost or closed.
+    Requests are accepted from its creation on and leave once the socket is there (``was_open``). ``is_open`` turns
+    false for good when the connection is lost or closed.
     """
 
-    __slots__ = ("heard_at", "in_flight", "is_open", "pool", "replies", "was_open")
+    __slots__ = ("heard_at", "in_flight", "is_open", "lane", "pool", "replies", "was_open")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, lane: int) -> None:
         Connection.__init__(self, pool.turn, pool.traffic, True)
         self.pool = pool
+        self.lane = lane
         self.in_flight = InFlight()
         self.replies = ReplyScanner()
         self.is_open = True
@@ -123,17 +124,23 @@ class UpstreamConnection(Connection):
     def _redirect(self, line: bytes) -> bool:
         """Have an error that is a redirection followed; false if it is an ordinary error."""
         flight = self.in_flight
-        request = Request(
-            self.outbox.copy(0, flight.size),
+        request = self._request(self.outbox.copy(0, flight.size))
+        return self.pool.cluster.follow(request, line, self.pool.endpoint)
+
+    def _request(self, data: bytes) -> Request:
+        """The entry that was popped last, off the fast path."""
+        flight = self.in_flight
+        return Request(
+            data,
             flight.sink,
             flight.token,
             flight.stats,
             flight.slot,
             flight.is_read,
+            self.lane,
             flight.started,
             flight.hops,
         )
-        return self.pool.cluster.follow(request, line, self.pool.endpoint)
 
     def expire(self, before: float) -> list[tuple[Sink, int, CommandStats | None]]:
         """Give up the requests started before ``before``; their late replies are dropped."""
@@ -164,15 +171,6 @@ class UpstreamConnection(Connection):
             offset += flight.size
             if flight.sink is DISCARD:
                 continue
-            request = Request(
-                data,
-                flight.sink,
-                flight.token,
-                flight.stats,
-                flight.slot,
-                flight.is_read,
-                flight.started,
-                flight.hops,
-            )
-            cluster.on_request_lost(request, failure, reason, self.pool.endpoint, was_written=offset <= sent)
+            was_written = offset <= sent
+            cluster.on_request_lost(self._request(data), failure, reason, self.pool.endpoint, was_written)
         self.outbox.clear()

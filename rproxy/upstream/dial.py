@@ -26,12 +26,14 @@ class DialError(Exception):
     """The endpoint cannot be used; the text says why in a few words, without secrets."""
 
 
-def handshake(settings: ClusterConfig, is_readonly: bool) -> list[list[bytes]]:
+def handshake(settings: ClusterConfig, is_readonly: bool = False, is_resp3: bool = False) -> list[list[bytes]]:
     """The commands that make a new connection ready; every one must be answered without an error."""
     commands: list[list[bytes]] = []
     if settings.password is not None:
         user = [settings.username.encode()] if settings.username else []
         commands.append([b"AUTH", *user, settings.password.get_secret_value().encode()])
+    if is_resp3:
+        commands.append([b"HELLO", b"3"])
     if is_readonly:
         commands.append([b"READONLY"])
     return commands
@@ -63,7 +65,7 @@ async def ask(
     connect_timeout: float,
     timeout: float,
 ) -> list[Any]:
-    """The answers to ``questions`` over a connection of their own (error replies as exceptions). Raises ``DialError``."""
+    """The answers to ``questions`` over a connection of their own, errors as exceptions. Raises ``DialError``."""
     sock = await dial(endpoint, commands, connect_timeout)
     try:
         async with asyncio.timeout(timeout):

@@ -15,7 +15,7 @@ from rproxy.upstream.sink import DISCARD, Sink
 class InFlight:
     """A first-in first-out queue; ``pop`` shows the oldest entry in the attributes of the queue itself."""
 
-    __slots__ = ("_entries", "hops", "is_read", "size", "sink", "slot", "started", "stats", "token")
+    __slots__ = ("_entries", "hops", "is_read", "sink", "size", "slot", "started", "stats", "token")
 
     def __init__(self) -> None:
         self._entries: deque[tuple[Sink, int, CommandStats | None, int, float, int, bool, int]] = deque()
@@ -43,7 +43,7 @@ class InFlight:
         is_read: bool,
         hops: int,
     ) -> None:
-        """Add a request of ``size`` bytes whose deadline counts from ``started``; ``slot`` is -1 for one without keys."""
+        """Add a request of ``size`` bytes, its deadline counted from ``started``; ``slot`` is -1 without keys."""
         self._entries.append((sink, token, stats, size, started, slot, is_read, hops))
 
     def pop(self) -> bool:

@@ -1,3 +1,5 @@
+cimport cython
+
 from rproxy.transport.connection cimport Traffic, Turn
 from rproxy.upstream.connection cimport UpstreamConnection
 
@@ -16,5 +18,6 @@ cdef class Pool:
     cdef int _failures
     cdef public str failure
     cdef bint _is_retired
+    @cython.locals(connection=UpstreamConnection)
     cpdef UpstreamConnection pick(self, Py_ssize_t affinity)
     cpdef bint is_down(self) except -1

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from rproxy.topology.snapshot import Endpoint
-from rproxy.upstream.connection import UpstreamConnection
 from rproxy.transport.attach import attach
+from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.dial import DialError, dial, handshake
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ BACKOFF_MOST = 1.0
 
 
 class Pool:
-    """A fixed number of connections, opened when first picked and again after a loss, with back-off.
+    """A fixed number of connections per RESP version, opened when first picked and again after a loss, with back-off.
 
-    A session always gets the same connection (by its affinity), so its commands keep their order at the endpoint.
+    A session always gets the same connection (by its affinity), so its commands keep their order at the endpoint. The
+    lowest bit of an affinity is the RESP version: even ones get RESP2 connections, odd ones RESP3.
     """
 
     __slots__ = (
@@ -47,7 +48,7 @@ class Pool:
         self.turn = cluster.turn
         self.traffic = cluster.traffic
         self.max_in_flight = cluster.settings.max_in_flight
-        self._size = cluster.settings.connections_per_endpoint
+        self._size = 2 * cluster.settings.connections_per_endpoint
         self._connections: list[UpstreamConnection | None] = [None] * self._size
         self._dials: set[asyncio.Task[None]] = set()
         self._down_until = 0.0
@@ -71,17 +72,18 @@ class Pool:
     def _open(self, index: int) -> UpstreamConnection | None:
         if self._is_retired or self.turn.loop.time() < self._down_until:
             return None
-        connection = UpstreamConnection(self)
+        connection = UpstreamConnection(self, index)
         self._connections[index] = connection
-        task = self.turn.loop.create_task(self._dial(connection))
+        task = self.turn.loop.create_task(self._dial(connection, index % 2 == 1))
         self._dials.add(task)
         task.add_done_callback(self._dials.discard)
         return connection
 
-    async def _dial(self, connection: UpstreamConnection) -> None:
+    async def _dial(self, connection: UpstreamConnection, is_resp3: bool) -> None:
         settings = self.cluster.settings
         try:
-            sock = await dial(self.endpoint, handshake(settings, self.is_readonly), settings.connect_timeout)
+            commands = handshake(settings, self.is_readonly, is_resp3)
+            sock = await dial(self.endpoint, commands, settings.connect_timeout)
         except DialError as error:
             self.traffic.failed += 1
             connection.on_lost(str(error))

@@ -12,7 +12,8 @@ from rproxy.upstream.sink import Sink
 class Request:
     """One unit sent to one endpoint, with its own bytes.
 
-    ``hops`` counts redirections and retries so far; ``answer`` is the error a node gave while it is retried.
+    ``affinity`` picks the connection in a pool, so that its session's order, and its RESP version, are kept. ``hops``
+    counts redirections and retries so far; ``answer`` is the error a node gave while it is retried.
     """
 
     data: bytes
@@ -21,6 +22,7 @@ class Request:
     stats: CommandStats | None
     slot: int
     is_read: bool
+    affinity: int
     started: float
     hops: int = 0
     not_before: float = 0.0

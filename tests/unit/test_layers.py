@@ -55,7 +55,7 @@ def place_of(module: str) -> str | None:
     if head != "rproxy":
         return None
     name = rest.partition(".")[0]
-    return name if name in ROW_OF or (ROOT / name).is_dir() else "__init__"
+    return name if name in ROW_OF or (name and (ROOT / name).is_dir()) else "__init__"
 
 
 def own_place(path: Path) -> str:

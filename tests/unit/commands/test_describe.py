@@ -18,10 +18,6 @@ def ask(*words: bytes) -> Any:
     return describe.answer([b"COMMAND", *words])
 
 
-def as_dict(flat: list[Any]) -> dict[bytes, Any]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
 def refused(*words: bytes) -> bytes:
     with pytest.raises(CommandError) as caught:
         ask(*words)
@@ -98,20 +94,20 @@ def test_list_with_wrong_options(words: tuple[bytes, ...]) -> None:
 
 
 def test_docs() -> None:
-    docs = as_dict(ask(b"DOCS"))
+    docs = ask(b"DOCS")
     assert len(docs) == ask(b"COUNT")
     for document in docs.values():
-        fields = as_dict(document)
+        fields = document
         assert fields.keys() >= {b"summary", b"since", b"group"}
         assert fields[b"group"].decode() in GROUPS
-    get = as_dict(docs[b"get"])
+    get = docs[b"get"]
     assert get == {b"summary": b"Forwarded to the shard of its key.", b"since": b"1.0.0", b"group": b"string"}
 
 
 def test_docs_of_names() -> None:
-    docs = as_dict(ask(b"DOCS", b"OBJECT", b"nope", b"xinfo|stream", b"MULTI"))
+    docs = ask(b"DOCS", b"OBJECT", b"nope", b"xinfo|stream", b"MULTI")
     assert list(docs) == [b"object", b"xinfo|stream"]
-    assert b"object|freq" in as_dict(as_dict(docs[b"object"])[b"subcommands"])
+    assert b"object|freq" in docs[b"object"][b"subcommands"]
 
 
 def test_every_spec_has_a_summary() -> None:

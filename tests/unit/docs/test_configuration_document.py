@@ -4,10 +4,10 @@ import re
 import runpy
 
 import pytest
-from project_markdown import ROOT
 
 from rproxy.config.keys import keys
 from rproxy.topology.read_policy import ReadPolicy
+from tests.support.markdown import ROOT
 
 TABLES = runpy.run_path(str(ROOT / "docs/configuration_tables.py"))
 TEXT = (ROOT / "docs/configuration.md").read_text()

@@ -5,10 +5,10 @@ import shlex
 
 import click
 import pytest
-from project_markdown import ROOT, examples
 
 from rproxy.cli.main import main
 from rproxy.config.loader import parse
+from tests.support.markdown import ROOT, examples
 
 README = (ROOT / "README.md").read_text()
 MIGRATION = (ROOT / "docs/migration.md").read_text()

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from project_markdown import ROOT, anchors, documents, targets
+
+from tests.support.markdown import ROOT, anchors, documents, targets
 
 
 def name_of(path: Path) -> str:

@@ -61,7 +61,7 @@ def test_array_of_bulk_strings(wire: ModuleType) -> None:
 
 @each_form
 def test_inline_commands_are_shown_as_arrays(wire: ModuleType) -> None:
-    seen = scan_all(wire, b'\r\nset a "x\\n\\x41y" \'it\\\'s\'\nPING\r\n')
+    seen = scan_all(wire, b"\r\nset a \"x\\n\\x41y\" 'it\\'s'\nPING\r\n")
     assert [command[0] for command in seen] == [[b"set", b"a", b"x\nAy", b"it's"], [b"PING"]]
     assert seen[1][1] == b"*1\r\n$4\r\nPING\r\n"
 
@@ -180,8 +180,11 @@ def test_slots_agree_with_an_independent_crc(key: bytes) -> None:
 
 
 TOKENS = st.sampled_from(
-    [b"*", b"$", b"-", b"+", b":", b"%", b"|", b"~", b">", b"_", b"#", b"\r\n", b"\r", b"\n", b"0", b"1", b"2", b"3", b"-1", b"10"]
-    + [b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", b"*1\r\n$4\r\nPING\r\n", b"$3\r\nabc\r\n", b"*2\r\n:1\r\n+OK\r\n", b"set a b\r\n", b'"', b"'"]
+    [
+        *(bytes([byte]) for byte in b"*$-+:%|~>_#\r\n0123"),
+        *(b"\r\n", b"-1", b"10", b'"', b"'", b"$3\r\nabc\r\n", b"set a b\r\n", b"*2\r\n:1\r\n+OK\r\n"),
+        *(b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n"),
+    ]
 )
 STREAMS = st.lists(TOKENS | st.binary(max_size=3), max_size=30).map(b"".join)
 CUTS = st.lists(st.integers(0, 120), max_size=6)
@@ -235,7 +238,9 @@ def test_replies_are_framed(wire: ModuleType, reply: bytes) -> None:
     assert frame_all(wire, reply, cuts=tuple(range(1, len(reply)))) == [(reply, reply[0])]
 
 
-@pytest.mark.parametrize("garbage", [b"hello\r\n", b"$x\r\n", b"$-2\r\n", b"$1001\r\n", b"*-2\r\n", b"$1\r\nabc", b"+a\n", b"*1\rx"])
+@pytest.mark.parametrize(
+    "garbage", [b"hello\r\n", b"$x\r\n", b"$-2\r\n", b"$1001\r\n", b"*-2\r\n", b"$1\r\nabc", b"+a\n", b"*1\rx"]
+)
 @each_form
 def test_what_is_no_resp_is_told(wire: ModuleType, garbage: bytes) -> None:
     assert frame_all(wire, b"+OK\r\n" + garbage) == [(b"+OK\r\n", 0x2B), None]

@@ -24,7 +24,9 @@ def test_labels_are_unique() -> None:
     ("was_written", "is_read", "may_retry"),
     [(False, False, True), (False, True, True), (True, True, True), (True, False, False)],
 )
-def test_a_write_that_may_have_been_executed_is_not_sent_again(was_written: bool, is_read: bool, may_retry: bool) -> None:
+def test_a_write_that_may_have_been_executed_is_not_sent_again(
+    was_written: bool, is_read: bool, may_retry: bool
+) -> None:
     assert LOST.may_retry(was_written, is_read) is may_retry
 
 

@@ -8,7 +8,7 @@ from rproxy.upstream.sink import DISCARD
 
 
 def request(slot: int, *, started: float = 0.0, not_before: float = 0.0) -> Request:
-    return Request(b"x", DISCARD, 0, None, slot, False, started, not_before=not_before)
+    return Request(b"x", DISCARD, 0, None, slot, False, 0, started, not_before=not_before)
 
 
 def test_the_line_is_bounded() -> None:

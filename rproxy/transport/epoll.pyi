@@ -1,0 +1,13 @@
+from asyncio import AbstractEventLoop
+
+from rproxy.transport.connection import Connection, Transport, Turn
+
+class EpollTurn(Turn):
+    def __init__(self, loop: AbstractEventLoop) -> None: ...
+    def attach(self, fd: int, connection: Connection) -> EpollTransport: ...
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+class EpollTransport(Transport):
+    fd: int
+    connection: Connection | None

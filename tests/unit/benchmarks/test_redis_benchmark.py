@@ -1,0 +1,38 @@
+"""Reading what redis-benchmark prints."""
+
+import pytest
+
+from benchmarks.cases import CASES
+from benchmarks.load import LoadError, LoadReport
+from benchmarks.redis_benchmark import RedisBenchmark, parse
+
+HEADING = (
+    '"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"'
+)
+
+
+def test_the_row_of_a_command() -> None:
+    output = f'{HEADING}\n"GET small:__rand_int__","45714.29","0.828","0.184","0.695","2.071","3.551","5.079"\n'
+    assert parse(output, 40_000) == LoadReport(40_000, 45714.29, 0.695, 3.551)
+
+
+def test_a_command_with_commas_and_quotes() -> None:
+    output = f'{HEADING}\n"SET a,b "c","1000.5","1","1","2.5","3","4.5","5"\n'
+    assert parse(output, 10) == LoadReport(10, 1000.5, 2.5, 4.5)
+
+
+@pytest.mark.parametrize("output", ["", HEADING, "WARNING: Could not fetch server CONFIG"])
+def test_no_row(output: str) -> None:
+    with pytest.raises(LoadError, match=r"^redis-benchmark printed no result"):
+        parse(output, 10)
+
+
+def test_a_mix_of_commands_is_not_for_it() -> None:
+    mixed = next(case for case in CASES if len(case.mix) > 1)
+    assert not RedisBenchmark().can_run(mixed)
+
+
+def test_without_it_nothing_is_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/dev/null")
+    assert not any(RedisBenchmark().can_run(case) for case in CASES)
+    assert RedisBenchmark().version() is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib import pyplot as plt  # type: ignore[import-not-found,unused-ignore]
+from matplotlib.axes import Axes  # type: ignore[import-not-found,unused-ignore]
+from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
 
 from benchmarks.peers import REFERENCE
 from benchmarks.results import CaseResult, Results
@@ -49,7 +51,7 @@ def _ratio_chart(results: Results, path: Path) -> bool:
     return _finish(figure, path)
 
 
-def _ratio_bars(axes: plt.Axes, cases: list[CaseResult], peer: str, offset: float, thickness: float) -> None:
+def _ratio_bars(axes: Axes, cases: list[CaseResult], peer: str, offset: float, thickness: float) -> None:
     label: str | None = TITLES[peer]
     for row, result in enumerate(cases):
         ratio = result.ratio(peer, REFERENCE)
@@ -75,18 +77,15 @@ def _processor_chart(results: Results, path: Path) -> bool:
     return _finish(figure, path)
 
 
-def _processor_bars(axes: plt.Axes, result: CaseResult) -> None:
+def _processor_bars(axes: Axes, result: CaseResult) -> None:
     for place, peer in enumerate(result.samples):
         user = result.spread(peer, lambda sample: sample.user_us)
-        system = result.spread(peer, lambda sample: sample.system_us)
-        if user and system:
-            axes.bar(place, user.median, color=_colour(peer))
-            axes.bar(
-                place, system.median, bottom=user.median, color=_colour(peer), alpha=0.45, hatch="//", edgecolor="w"
-            )
-            axes.text(
-                place, user.median + system.median, f"{user.median + system.median:.2f}", ha="center", va="bottom"
-            )
+        both = result.spread(peer, lambda sample: sample.processor_us)
+        if user and both:
+            colour = _colour(peer)
+            axes.bar(place, both.median, color=colour, alpha=0.45, hatch="//", edgecolor="w")
+            axes.bar(place, user.median, color=colour)
+            axes.text(place, both.median, f"{both.median:.2f}", ha="center", va="bottom")
     axes.set_title(f"{_case_title(result)}\nsolid: user, hatched: kernel", fontsize=9)
     names = [TITLES[peer].replace(", ", ",\n") for peer in result.samples]
     axes.set_xticks(range(len(names)), names, fontsize=8)
@@ -101,7 +100,7 @@ def _colour(peer: str) -> str:
     return _COLOURS.get(peer, _OTHER_COLOUR)
 
 
-def _finish(figure: plt.Figure, path: Path) -> bool:
+def _finish(figure: Figure, path: Path) -> bool:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)

@@ -10,11 +10,13 @@ import click
 
 from benchmarks import report as documents
 from benchmarks.cases import CASES, IDLE_MEMORY, NOISE_CASES
+from benchmarks.micro import lines
 from benchmarks.peers import PEERS
 from benchmarks.results import FOLDER, FULL, Results, ResultsError, load_results
 from benchmarks.rounds import Plan, run
 from benchmarks.tables import whole_report
 from rproxy.errors import RproxyError
+from rproxy.form import running_form
 
 _NO_MATPLOTLIB = "matplotlib is not installed: no charts drawn (pip install matplotlib)"
 _IDLE_CLIENTS = 5000
@@ -90,6 +92,14 @@ def show(path: Path) -> None:
         print(whole_report(load_results(path)))
     except ResultsError as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command()
+def micro() -> None:
+    """Measure the hot modules alone; RPROXY_PURE=1 for their Python form."""
+    print(f"the {running_form()} form")
+    for line in lines():
+        print(line, flush=True)
 
 
 def _run(plan: Plan, path: Path | None) -> None:

@@ -30,8 +30,9 @@ class Peer:
     """A proxy that can be measured.
 
     ``arguments``, the file ``config`` and ``endpoint`` (a line of that file for each Redis node) are templates of
-    ``string.Template`` over ``host``, ``port`` and ``listen`` (``host:port``): of the node in ``endpoint``, of the proxy
-    in the others, which also know ``config`` (the filled file's path), ``endpoints`` (the lines) and ``spare_port``.
+    ``string.Template``. They know ``host``, ``port`` and ``listen`` (``host:port``): the node's in ``endpoint``, the
+    proxy's in the others, which also know ``config`` (the filled file's path), ``endpoints`` (the lines) and
+    ``spare_port``.
     """
 
     name: str

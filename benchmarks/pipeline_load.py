@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
+from typing import cast
 
 import hiredis
 import uvloop
@@ -116,8 +117,7 @@ class _Client(asyncio.Protocol):
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def write_next(self) -> None:
         """Send the next batch, if one is left."""

@@ -16,9 +16,22 @@ ROOT = Path(__file__).parent.parent
 CHARTS = ROOT / "docs"
 DOCUMENTS = (ROOT / "docs" / "performance.md", ROOT / "README.md")
 
+CAPTIONS = {
+    "performance-ratio.png": "Processor time per command of each proxy, divided by Envoy's",
+    "performance-processor.png": "Processor time per command of each proxy, in user code and in the kernel",
+}
+"""The charts, beside the document that shows them."""
+
+
+def _chart_links(_: Results) -> str:
+    return "\n\n".join(f"![{caption}]({name})" for name, caption in CAPTIONS.items())
+
+
 BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "conditions": tables.conditions,
     "noise": tables.noise_line,
+    "summary": tables.summary_table,
+    "charts": _chart_links,
     "processor": tables.processor_table,
     "ratio": tables.ratio_table,
     "clients": tables.clients_table,

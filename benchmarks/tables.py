@@ -31,14 +31,23 @@ def processor_table(results: Results) -> str:
 
 
 def ratio_table(results: Results) -> str:
-    """Processor time per command to the reference's, with the goals. Empty where the reference is missing."""
+    """Processor time per command to the reference's, with the goals."""
+    return _ratio_table(results, results.cases)
+
+
+def summary_table(results: Results) -> str:
+    """The ratio table's rows that have a goal."""
+    return _ratio_table(results, [result for result in results.cases if _goals(result, TITLES)])
+
+
+def _ratio_table(results: Results, cases: Sequence[CaseResult]) -> str:
     peers = peers_of(results)
     if REFERENCE not in peers:
         return f"{TITLES[REFERENCE]} was not measured: no ratios."
     others = [peer for peer in peers if peer != REFERENCE]
     rows = [
         (_title(result), *(_spread(result.ratio(peer, REFERENCE), 2) for peer in others), _goals(result, others))
-        for result in results.cases
+        for result in cases
     ]
     return _table((f"÷ {TITLES[REFERENCE]}", *(TITLES[peer] for peer in others), "goal"), rows)
 
@@ -117,7 +126,7 @@ def _title(result: CaseResult) -> str:
     return case.title if case else result.name
 
 
-def _goals(result: CaseResult, peers: Sequence[str]) -> str:
+def _goals(result: CaseResult, peers: Iterable[str]) -> str:
     case = CASE_OF.get(result.name)
     goals = case.goals if case else {}
     shown = [(peer, goals[peer]) for peer in peers if peer in goals]

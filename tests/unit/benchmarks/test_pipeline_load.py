@@ -81,7 +81,7 @@ def test_every_command_is_answered_and_counted() -> None:
 def test_an_error_reply_ends_the_load() -> None:
     with (
         server(b"-CLUSTERDOWN no\r\n") as port,
-        pytest.raises(LoadError, match=r"^the proxy answered: CLUSTERDOWN no$"),
+        pytest.raises(LoadError, match="proxy answered: CLUSTERDOWN no"),
     ):
         PipelineLoad().run(CASE, port, 100)
 

@@ -11,8 +11,10 @@ from rproxy.transport.streams import StreamTransport
 
 try:
     from rproxy.transport.epoll import EpollTurn
+
+    HAS_EPOLL = True
 except ImportError:
-    EpollTurn = None
+    HAS_EPOLL = False
 
 ACCEPTS_PER_TURN = 256
 """Connections accepted before the worker's other sockets have their turn."""
@@ -20,18 +22,18 @@ ACCEPTS_PER_TURN = 256
 
 def make_turn(loop: asyncio.AbstractEventLoop) -> Turn:
     """The turn that a worker's connections share."""
-    return EpollTurn(loop) if EpollTurn is not None else Turn(loop)
+    return EpollTurn(loop) if HAS_EPOLL else Turn(loop)
 
 
 def stop_turn(turn: Turn) -> None:
     """Close every socket of the turn that is still open."""
-    if EpollTurn is not None and isinstance(turn, EpollTurn):
+    if HAS_EPOLL and isinstance(turn, EpollTurn):
         turn.stop()
 
 
 async def attach(turn: Turn, sock: socket.socket, connection: Connection) -> None:
     """Serve ``connection`` with the open, non-blocking ``sock``, which is owned from now on."""
-    if EpollTurn is not None and isinstance(turn, EpollTurn):
+    if HAS_EPOLL and isinstance(turn, EpollTurn):
         turn.attach(sock.detach(), connection)
     else:
         await turn.loop.connect_accepted_socket(lambda: StreamTransport(connection), sock)
@@ -51,7 +53,7 @@ def accept(turn: Turn, listening: socket.socket, make_connection: Callable[[sock
         connection = make_connection(sock)
         if connection is None:
             sock.close()
-        elif EpollTurn is not None and isinstance(turn, EpollTurn):
+        elif HAS_EPOLL and isinstance(turn, EpollTurn):
             turn.attach(sock.detach(), connection)
         else:
             task = turn.loop.create_task(attach(turn, sock, connection))

@@ -10,7 +10,7 @@ install: $(VENV)/.installed
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=23' 'setuptools>=69' wheel 'Cython>=3.1'
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=23' 'setuptools>=77' 'Cython>=3.1'
 
 $(VENV)/.installed: pyproject.toml setup.py $(HOT) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev]'

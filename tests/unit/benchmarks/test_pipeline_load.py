@@ -60,8 +60,7 @@ def server(reply: bytes) -> Iterator[int]:
                 reader.feed(data)
                 if not self.answer:
                     return
-                while reader.gets() is not False:
-                    self.request.sendall(self.answer)
+                self.request.sendall(self.answer * sum(1 for _ in iter(reader.gets, False)))
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listener:
         listener.daemon_threads = True

@@ -31,8 +31,9 @@ async def run_worker(control: socket.socket, make_worker: MakeWorker) -> None:
     channel = await Channel.open(control)
     messages = channel.messages()
     try:
-        async for message in messages:
-            await _live(channel, messages, StartQuestion.read(message), make_worker)
+        first = await anext(messages, None)
+        if first is not None:
+            await _live(channel, messages, StartQuestion.read(first), make_worker)
     finally:
         await channel.close()
 

@@ -1,0 +1,68 @@
+"""A worker that serves no Redis: it answers each line of a client, and does to itself what the line says.
+
+Run as a script it is a worker process. Its ``rproxy_mirror_sent_total`` counts the lines.
+"""
+
+import asyncio
+import os
+import socket
+import time
+
+from rproxy.config.models import Config
+from rproxy.errors import StartError
+from rproxy.metrics.samples import Sample
+from rproxy.server.worker_main import main
+
+
+class StubWorker:
+    def __init__(self, config: Config, sockets: dict[str, socket.socket], *, worker_id: int = 0) -> None:
+        self.config = config
+        self.worker_id = worker_id
+        self.drained_within: float | None = None
+        self._sockets = sockets
+        self._servers: list[asyncio.Server] = []
+        self._clients = 0
+        self._lines = 0
+
+    async def start(self) -> None:
+        if self.config.clusters[0].name == "broken":
+            raise StartError("the cluster is broken")
+        for sock in self._sockets.values():
+            self._servers.append(await asyncio.start_server(self._serve, sock=sock))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        while line := await reader.readline():
+            self._lines += 1
+            if line == b"die\n":
+                os._exit(3)
+            if line == b"hang\n":
+                time.sleep(3)  # noqa: ASYNC251 - as a worker that hangs does
+            writer.write(b"%d\n" % os.getpid())
+        self._clients -= 1
+        writer.close()
+
+    async def drain(self, seconds: float, /) -> bool:
+        self.drained_within = seconds
+        for server in self._servers:
+            server.close()
+        deadline = time.monotonic() + seconds
+        while self._clients and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        return self._clients == 0
+
+    def samples(self) -> list[Sample]:
+        return [
+            ("rproxy_mirror_sent_total", ("stub",), self._lines),
+            ("rproxy_downstream_connections_active", ("redis",), self._clients),
+        ]
+
+    def describe_clusters(self) -> list[dict[str, object]]:
+        return [{"name": "stub", "pid": os.getpid()}]
+
+    def readiness(self) -> tuple[bool, str]:
+        return self.config.clusters[0].name != "absent", "no topology yet: absent"
+
+
+if __name__ == "__main__":
+    main(StubWorker)

@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import hiredis
 import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -70,13 +70,19 @@ class PeerProcess:
         leash().release(str(self._directory))
 
     def processor_time(self) -> tuple[float, float]:
-        """Seconds spent so far in user code and in the kernel, over all its processes and their threads."""
-        times = [process.cpu_times() for process in self._tree()]
+        """Seconds so far in user code and in the kernel, of all its processes. ``StartError`` if it has ended."""
+        times = self._of_each(lambda process: process.cpu_times())
         return sum(time.user for time in times), sum(time.system for time in times)
 
     def resident_memory(self) -> int:
-        """Resident bytes of all its processes."""
-        return sum(process.memory_info().rss for process in self._tree())
+        """Resident bytes of all its processes. Raises ``StartError`` if it has ended."""
+        return sum(self._of_each(lambda process: process.memory_info().rss))
+
+    def _of_each(self, figure: Callable[[psutil.Process], Any]) -> list[Any]:
+        try:
+            return [figure(process) for process in self._tree()]
+        except psutil.Error:
+            raise StartError(f"{self.peer.title} has ended: {self._last_line()}") from None
 
     def _tree(self) -> list[psutil.Process]:
         if self._process is None or self._process.poll() is not None:

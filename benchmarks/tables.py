@@ -97,7 +97,8 @@ def conditions(results: Results) -> str:
     lines = [
         f"{results.taken[:10]}, {machine.cores} cores of {machine.processor}, {machine.system},"
         f" Python {machine.python}, redis-server {machine.redis_server}, redis-benchmark {machine.redis_benchmark};"
-        f" {versions}; revision {machine.revision}. {results.rounds} rounds of about {results.seconds:g} s of each.",
+        f" {versions}; revision {machine.revision or NOTHING}."
+        f" Rounds: {results.rounds}, of about {results.seconds:g} s for each proxy.",
         *(f"Missing: {why}." for why in results.missing.values()),
         *(
             f"Failed: {TITLES.get(peer, peer)} in {_title(result)}: {why}."
@@ -129,8 +130,13 @@ def _title(result: CaseResult) -> str:
 def _goals(result: CaseResult, peers: Iterable[str]) -> str:
     case = CASE_OF.get(result.name)
     goals = case.goals if case else {}
-    shown = [(peer, goals[peer]) for peer in peers if peer in goals]
-    return ", ".join(f"{TITLES[peer]} ≤ {goal:.2f}" for peer, goal in shown)
+    return "; ".join(_goal(result, peer, goals[peer]) for peer in peers if peer in goals)
+
+
+def _goal(result: CaseResult, peer: str, goal: float) -> str:
+    ratio = result.ratio(peer, REFERENCE)
+    verdict = "not measured" if ratio is None else "met" if ratio.median <= goal else "missed"
+    return f"{TITLES[peer]} ≤ {goal:.2f}: {verdict}"
 
 
 def _spread(spread: Spread | None, digits: int) -> str:

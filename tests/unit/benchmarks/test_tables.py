@@ -11,12 +11,21 @@ def rows(table: str) -> list[list[str]]:
 def test_ratios_with_spread_and_goal() -> None:
     heading, _, first, second = rows(tables.ratio_table(results()))
     assert heading == ["÷ Envoy", "rproxy", "goal"]
-    assert first == ["GET 32 B, pipeline 16", "0.50 (0.38 to 0.80)", "rproxy ≤ 0.55"]
+    assert first == ["GET 32 B, pipeline 16", "0.50 (0.38 to 0.80)", "rproxy ≤ 0.55: met"]
     assert second[1:] == ["-", ""]
 
 
 def test_the_summary_has_the_cases_with_goals() -> None:
     assert [row[0] for row in rows(tables.summary_table(results()))[2:]] == ["GET 32 B, pipeline 16"]
+
+
+def test_a_goal_that_was_missed_or_not_measured() -> None:
+    run = results()
+    samples = run.cases[0].samples
+    samples["rproxy"] = samples["envoy"]
+    assert rows(tables.ratio_table(run))[2][2] == "rproxy ≤ 0.55: missed"
+    del samples["rproxy"]
+    assert rows(tables.ratio_table(run))[2][2] == "rproxy ≤ 0.55: not measured"
 
 
 def test_no_ratios_without_the_reference() -> None:

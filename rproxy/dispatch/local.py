@@ -44,7 +44,7 @@ def select(command: Command, context: Context) -> bytes:
     try:
         number = int(command.args[1])
     except ValueError:
-        return encode.error("ERR invalid DB index")
+        return encode.error("ERR value is not an integer or out of range")
     return encode.OK if number == 0 else encode.error("ERR SELECT is not allowed in cluster mode")
 
 
@@ -186,5 +186,5 @@ LOCAL: dict[bytes, Handler] = {
 def answer(command: Command, context: Context) -> None:
     """Answer a local command."""
     name = command.spec.name
-    context.local_commands[name.decode()] += 1
+    context.local_commands[name.decode().lower()] += 1
     command.reply(LOCAL[name](command, context))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rproxy.dispatch.session import Session
 from rproxy.downstream.reply_queue import ReplyQueue
+from rproxy.resp import encode
 from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
 from rproxy.transport.connection import Connection
 
@@ -137,7 +138,7 @@ class DownstreamConnection(Connection):
     def _refuse(self, error: bytes) -> None:
         """Answer a malformed stream, after the replies of the commands before it, and close."""
         self.listener.protocol_errors += 1
-        line = b"-ERR " + error + b"\r\n"
+        line = encode.error("ERR " + error.decode("latin-1"))
         self.replies.deliver(self.replies.open(), line, 0, len(line))
         self.finish()
 

@@ -23,7 +23,7 @@ def command(arguments: Sequence[bytes]) -> bytes:
 
 def error(text: str) -> bytes:
     """An error line; ``text`` begins with its code (``ERR``, ``CROSSSLOT``...). Line breaks become blanks."""
-    return b"-" + text.replace("\r", " ").replace("\n", " ").encode() + b"\r\n"
+    return b"-" + text.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace") + b"\r\n"
 
 
 def simple(text: str) -> bytes:

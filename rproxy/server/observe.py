@@ -53,7 +53,7 @@ def _of_cluster(cluster: Cluster) -> Iterator[Sample]:
     labels = (cluster.name,)
     traffic = cluster.traffic
     for index, stats in cluster.counted():
-        command = SPECS[index].name.decode()
+        command = SPECS[index].name.decode().lower()
         yield "rproxy_commands_total", (cluster.name, command, "success"), stats.success
         yield "rproxy_commands_total", (cluster.name, command, "error"), stats.error
         yield "rproxy_command_duration_seconds", (cluster.name, command), Histogram(stats.counts, stats.seconds)

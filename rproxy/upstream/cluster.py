@@ -180,8 +180,9 @@ class Cluster:
         return sorted(self.topology.endpoints(), key=lambda endpoint: endpoint in down)
 
     def replica_connections(self, affinity: int) -> list[UpstreamConnection]:
-        """A connection to every replica that reads may go to, as far as it is up: for commands that act on nodes."""
-        pools = [pool for pool in self._pools.values() if pool.is_readonly and not pool.is_down()]
+        """A connection to every replica, as far as it is up: for commands that act on nodes."""
+        replicas = [replica for shard in self.topology.shards for replica in shard.replicas]
+        pools = [pool for replica in replicas if not (pool := self.pool(replica, is_readonly=True)).is_down()]
         return [connection for pool in pools if (connection := pool.pick(affinity)) is not None]
 
     def swap(self, topology: Topology) -> None:

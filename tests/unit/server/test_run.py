@@ -112,7 +112,7 @@ def test_the_admin_server_answers(served: Served) -> None:
     assert served.ping() == b"+PONG\r\n"
     assert served.get("/healthz") == (200, "ok\n")
     assert served.get("/readyz") == (503, "no topology yet: main\n")
-    assert 'rproxy_local_commands_total{command="PING"} 1.0' in served.get("/metrics")[1]
+    assert 'rproxy_local_commands_total{command="ping"} 1.0' in served.get("/metrics")[1].lower()
     assert {cluster["name"] for cluster in json.loads(served.get("/clusters")[1])} == {"main"}
     assert json.loads(served.get("/config_dump")[1])["clusters"][0]["endpoints"] == ["127.0.0.1:1"]
 

@@ -110,7 +110,7 @@ CASES = (
     Case("2000-clients", "GET 32 B, 2,000 clients", (get(SMALL),), clients=2000),
     Case(
         "mixed-p4",
-        "80 % GET, 15 % SET, 5 % MGET of 10 keys, pipeline 4, 200 clients",
+        "GET, SET and MGET, pipeline 4, 200 clients",
         (get(SMALL, weight=80), put(SMALL, weight=15), mget(SMALL, 10, weight=5)),
         clients=200,
         pipeline=4,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib import pyplot as plt  # type: ignore[import-not-found,unused-ignore]
 from matplotlib.axes import Axes  # type: ignore[import-not-found,unused-ignore]
 from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
+from matplotlib.lines import Line2D  # type: ignore[import-not-found,unused-ignore]
+from matplotlib.patches import Patch  # type: ignore[import-not-found,unused-ignore]
 
 from benchmarks.peers import REFERENCE
 from benchmarks.results import CaseResult, Results
@@ -17,12 +20,13 @@ PROCESSOR_CHART = "performance-processor.png"
 
 _COLOURS = {
     "rproxy": "#c0392b",
-    "rproxy-pure": "#e6a8a0",
+    "rproxy-pure": "#d98880",
     "envoy": "#7f8c8d",
     "twemproxy": "#5b8db8",
     "predixy": "#8aa35f",
 }
 _OTHER_COLOUR = "#9b7fb0"
+_GOAL: dict[str, Any] = {"color": "black", "linewidth": 2}
 _PROCESSOR_CASES = ("get-p1", "get-p16", "get-p64")
 
 
@@ -39,30 +43,36 @@ def _ratio_chart(results: Results, path: Path) -> bool:
     cases = [result for result in results.cases if any(result.ratio(peer, REFERENCE) for peer in peers)]
     if not cases:
         return False
-    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.62 * len(cases)), layout="constrained")
-    thickness = 0.8 / len(peers)
-    for number, peer in enumerate(peers):
-        _ratio_bars(axes, cases, peer, (number - (len(peers) - 1) / 2) * thickness, thickness)
+    figure, axes = plt.subplots(figsize=(9.5, 1.4 + 0.62 * len(cases)), layout="constrained")
+    for row, result in enumerate(cases):
+        _ratio_bars(axes, row, result, [peer for peer in peers if result.ratio(peer, REFERENCE)])
     axes.axvline(1, color="#444", linewidth=1)
     axes.set_yticks(range(len(cases)), [_case_title(result) for result in cases])
     axes.invert_yaxis()
-    axes.set_xlabel(f"processor time of the proxy per command ÷ {TITLES[REFERENCE]} (less is better; | goal)")
-    axes.legend(loc="lower right", frameon=False)
+    axes.margins(x=0.08)
+    axes.set_xlabel(f"processor time per command ÷ {TITLES[REFERENCE]}: less is better")
+    legend = [
+        *(Patch(color=_colour(peer), label=TITLES[peer]) for peer in peers),
+        Line2D([], [], **_GOAL, label="goal"),
+    ]
+    axes.legend(handles=legend, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(legend), frameon=False)
     return _finish(figure, path)
 
 
-def _ratio_bars(axes: Axes, cases: list[CaseResult], peer: str, offset: float, thickness: float) -> None:
-    label: str | None = TITLES[peer]
-    for row, result in enumerate(cases):
+def _ratio_bars(axes: Axes, row: int, result: CaseResult, peers: list[str]) -> None:
+    """The bars of one case, side by side around ``row``."""
+    thickness = 0.8 / len(peers)
+    goals = CASE_OF[result.name].goals if result.name in CASE_OF else {}
+    for number, peer in enumerate(peers):
         ratio = result.ratio(peer, REFERENCE)
         if ratio is None:
             continue
+        middle = row + (number - (len(peers) - 1) / 2) * thickness
         errors = [[ratio.median - ratio.least], [ratio.greatest - ratio.median]]
-        axes.barh(row + offset, ratio.median, thickness, xerr=errors, color=_colour(peer), ecolor="#333", label=label)
-        label = None
-        goal = CASE_OF[result.name].goals.get(peer) if result.name in CASE_OF else None
-        if goal is not None:
-            axes.plot([goal, goal], [row + offset - thickness / 2, row + offset + thickness / 2], color="black")
+        axes.barh(middle, ratio.median, thickness, xerr=errors, color=_colour(peer), ecolor="#333")
+        axes.text(0.02, middle, f"{ratio.median:.2f}", va="center", fontsize=8, color="white", weight="bold")
+        if peer in goals:
+            axes.plot([goals[peer]] * 2, [middle - thickness / 2, middle + thickness / 2], **_GOAL)
 
 
 def _processor_chart(results: Results, path: Path) -> bool:

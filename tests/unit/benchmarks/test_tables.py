@@ -62,5 +62,5 @@ def test_conditions_name_what_is_missing_and_what_failed() -> None:
     text = tables.conditions(results())
     assert "rproxy 1.0 compiled, Envoy 1.40.0" in text
     assert "Missing: predixy is not here: build it." in text
-    assert "Failed: rproxy in 80 % GET" in text
+    assert "Failed: rproxy in GET, SET and MGET" in text
     assert "the proxy closed a connection" in text

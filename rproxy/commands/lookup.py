@@ -8,7 +8,7 @@ from functools import cache
 from rproxy.commands.spec import Access, CommandSpec, Plan
 from rproxy.commands.table import GROUPS, Row
 from rproxy.errors import RproxyError
-from rproxy.resp.wire import NameIndex
+from rproxy.resp.name_index import NameIndex
 
 _SHOWN = 128
 """So many bytes of a client's words are repeated to it (``server.c``, ``commandCheckExistence``)."""

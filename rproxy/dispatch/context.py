@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
-from rproxy.resp.wire import NameIndex
+from rproxy.resp.name_index import NameIndex
 from rproxy.routing.routes import RouteTable
 from rproxy.upstream.cluster import Cluster
 

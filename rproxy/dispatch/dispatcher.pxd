@@ -3,7 +3,8 @@ cimport cython
 from rproxy.commands.spec cimport CommandSpec
 from rproxy.dispatch.route cimport BoundRoute
 from rproxy.dispatch.session cimport Session
-from rproxy.resp.wire cimport NameIndex, RequestScanner
+from rproxy.resp.name_index cimport NameIndex
+from rproxy.resp.wire cimport RequestScanner
 from rproxy.metrics.counters cimport CommandStats
 from rproxy.upstream.cluster cimport Cluster
 from rproxy.upstream.connection cimport UpstreamConnection
@@ -15,8 +16,9 @@ cdef class Dispatcher:
     cdef NameIndex _commands
     cdef BoundRoute _only_route
     cdef bint _counts
+    @cython.locals(spec=CommandSpec)
+    cpdef object dispatch(self, Session session, Sink sink, long long token, RequestScanner scanner)
     @cython.locals(
-        spec=CommandSpec,
         route=BoundRoute,
         slot=cython.int,
         base=cython.Py_ssize_t,
@@ -24,6 +26,8 @@ cdef class Dispatcher:
         connection=UpstreamConnection,
         stats=CommandStats,
     )
-    cpdef object dispatch(self, Session session, Sink sink, long long token, RequestScanner scanner)
+    cdef bint _send_directly(
+        self, CommandSpec spec, Session session, Sink sink, long long token, RequestScanner scanner
+    ) except -1
     cdef BoundRoute _route_of(self, CommandSpec spec, RequestScanner scanner)
     cdef object _copy_to_mirrors(self, BoundRoute route, CommandSpec spec, RequestScanner scanner, int slot)

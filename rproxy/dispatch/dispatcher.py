@@ -34,28 +34,36 @@ class Dispatcher:
     def dispatch(self, session: Session, sink: Sink, token: int, scanner: RequestScanner) -> None:
         """Have the scanned command answered at place ``token`` of ``sink``."""
         spec: CommandSpec | None = scanner.find(self._commands)
-        if spec is not None and spec.has_fixed_keys and session.is_plain and spec.accepts(scanner.argc):
-            route = self._only_route
-            if route is None:
-                route = self._route_of(spec, scanner)
-            if route is not None and route.is_direct:
-                if spec.is_plain:
-                    slot = scanner.slot(spec.first_key)
-                else:
-                    slot = scanner.common_slot(spec.first_key, spec.last_key_of(scanner.argc), spec.key_step)
-                if slot >= 0:
-                    cluster = route.cluster
-                    connection = cluster.connection_for(slot, spec.is_read, session.affinity)
-                    if connection is not None:
-                        base = scanner.base
-                        stats = cluster.stats_of(spec) if self._counts else None
-                        connection.send(
-                            scanner.chunk, base, base + scanner.size, sink, token, stats, slot, spec.is_read
-                        )
-                        if route.mirrors:
-                            self._copy_to_mirrors(route, spec, scanner, slot)
-                        return
-        self._dispatch_slowly(spec, session, sink, token, scanner)
+        if spec is None or not spec.has_fixed_keys or not self._send_directly(spec, session, sink, token, scanner):
+            self._dispatch_slowly(spec, session, sink, token, scanner)
+
+    def _send_directly(
+        self, spec: CommandSpec, session: Session, sink: Sink, token: int, scanner: RequestScanner
+    ) -> bool:
+        """Take the fast path; false if something stands in its way."""
+        if not session.is_plain or not spec.accepts(scanner.argc):
+            return False
+        route = self._only_route
+        if route is None:
+            route = self._route_of(spec, scanner)
+        if route is None or not route.is_direct:
+            return False
+        if spec.is_plain:
+            slot = scanner.slot(spec.first_key)
+        else:
+            slot = scanner.common_slot(spec.first_key, spec.last_key_of(scanner.argc), spec.key_step)
+        if slot < 0:
+            return False
+        cluster = route.cluster
+        connection = cluster.connection_for(slot, spec.is_read, session.affinity)
+        if connection is None:
+            return False
+        base = scanner.base
+        stats = cluster.stats_of(spec) if self._counts else None
+        connection.send(scanner.chunk, base, base + scanner.size, sink, token, stats, slot, spec.is_read)
+        if route.mirrors:
+            self._copy_to_mirrors(route, spec, scanner, slot)
+        return True
 
     def _route_of(self, spec: CommandSpec, scanner: RequestScanner) -> BoundRoute | None:
         """The route of a command with fixed keys; ``None`` where the slow path has to look closer."""

@@ -123,8 +123,9 @@ class Listener:
                 connection.close()
 
     def finish(self) -> None:
-        """Let every client have the replies of what it sent, then close it."""
+        """Refuse new clients; let every other have the replies of what it sent, then close it."""
         self.stop_accepting()
+        self._socket.close()
         for connection in list(self.connections):
             connection.finish()
 

@@ -1,6 +1,8 @@
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_CheckExact
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact
 
+from rproxy.resp.name_index cimport NameIndex
+
 
 cdef inline const unsigned char *data_of(object chunk) except NULL:
     """The bytes of a ``bytes`` or ``bytearray``."""
@@ -14,17 +16,6 @@ cdef inline const unsigned char *data_of(object chunk) except NULL:
 cdef struct Span:
     Py_ssize_t start
     Py_ssize_t end
-
-
-cdef class NameIndex:
-    cdef unsigned char *_names
-    cdef list _values
-    cdef Py_ssize_t _mask
-    cdef Py_ssize_t _count
-    cdef Py_ssize_t _seat(self, const unsigned char *folded) noexcept
-    cpdef object put(self, bytes name, object value)
-    cpdef object get(self, bytes name)
-    cdef object find(self, const unsigned char *name, Py_ssize_t size)
 
 
 cdef class RequestScanner:

@@ -16,6 +16,7 @@ from typing import Any
 
 from rproxy.resp.encode import command as encode_command
 from rproxy.resp.inline import split_inline
+from rproxy.resp.name_index import NameIndex
 
 Chunk = bytes | bytearray
 
@@ -48,25 +49,6 @@ def hash_slot(key: bytes) -> int:
         if closing > opening + 1:
             key = key[opening + 1 : closing]
     return crc_hqx(key, 0) & _SLOT_MASK
-
-
-class NameIndex:
-    """Values by name (1 to 32 bytes), whatever the name's case."""
-
-    __slots__ = ("_values",)
-
-    def __init__(self) -> None:
-        self._values: dict[bytes, Any] = {}
-
-    def put(self, name: bytes, value: object) -> None:
-        """Hold ``value`` under ``name``. Raises ``ValueError`` for a name of no or more than 32 bytes."""
-        if not 0 < len(name) <= 32:
-            raise ValueError("a name has 1 to 32 bytes")
-        self._values[name.upper()] = value
-
-    def get(self, name: bytes) -> Any:
-        """The value under ``name``, ``None`` if there is none."""
-        return self._values.get(name.upper())
 
 
 def _read_length(chunk: Chunk, position: int, end: int) -> tuple[int, int, bool]:

@@ -128,8 +128,8 @@ class Worker:
         """Accept no more clients, finish what is in flight, then close everything; true if all of it was finished."""
         for listener in self.listeners:
             listener.finish()
-        deadline = self.turn.loop.time() + timeout
-        while any(listener.connections for listener in self.listeners) and self.turn.loop.time() < deadline:
+        deadline = self.turn.tick() + timeout
+        while any(listener.connections for listener in self.listeners) and self.turn.tick() < deadline:
             await asyncio.sleep(0.01)
         is_finished = not any(listener.connections for listener in self.listeners)
         await self._close()

@@ -23,6 +23,7 @@ cdef class Turn:
     cdef readonly object loop
     cdef list _upstream
     cdef list _downstream
+    cpdef double tick(self) except -1
     cpdef object mark(self, Connection connection)
     cpdef object finish(self)
 

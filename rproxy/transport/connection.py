@@ -7,6 +7,7 @@ replies flow, then write each connection that has something to say once, upstrea
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
+from time import monotonic
 
 from rproxy.resp.wire import Chunk
 from rproxy.transport.outbox import Outbox
@@ -54,10 +55,15 @@ class Turn:
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
-        self.now = loop.time()
+        self.now = monotonic()
         self.is_running = False
         self._upstream: list[Connection] = []
         self._downstream: list[Connection] = []
+
+    def tick(self) -> float:
+        """Read the clock: for what happens outside of reading sockets."""
+        self.now = monotonic()
+        return self.now
 
     def mark(self, connection: Connection) -> None:
         """Have ``connection`` flushed at the end of the turn."""

@@ -31,7 +31,7 @@ class StreamTransport(Transport, asyncio.Protocol):
         connection = self._connection
         if connection is None:
             return
-        self._turn.now = self._turn.loop.time()
+        self._turn.tick()
         connection.traffic.received_bytes += len(data)
         if connection.inbox is None:
             connection.receive(data, len(data))

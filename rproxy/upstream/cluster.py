@@ -276,7 +276,7 @@ class Cluster:
         if request.sink is MIRRORED:
             self.failures[QUEUE_FULL.label] += 1
             return
-        request.not_before = self.turn.loop.time() + delay
+        request.not_before = self.turn.tick() + delay
         if self.parking.add(request):
             self.has_parked = True
         else:
@@ -284,7 +284,7 @@ class Cluster:
 
     def _leave_parking(self) -> None:
         """Send those that waited long enough, in order; answer those whose deadline has passed."""
-        now = self.turn.loop.time()
+        now = self.turn.tick()
         due, expired = self.parking.leave(now, now - self.op_timeout)
         self.has_parked = len(self.parking) > 0
         for request in expired:
@@ -312,7 +312,7 @@ class Cluster:
 
     def tick(self) -> None:
         """The janitor's round: time out what is overdue, let the parked try again, close what is retired."""
-        now = self.turn.now = self.turn.loop.time()
+        now = self.turn.tick()
         for pool in [*self._pools.values(), *self._retired]:
             for connection in pool.connections():
                 for sink, token, stats in connection.expire(now - self.op_timeout):

@@ -45,9 +45,7 @@ async def dial(endpoint: Endpoint, commands: Sequence[Sequence[bytes]], timeout:
         async with asyncio.timeout(timeout):
             sock = await _connect(endpoint)
             try:
-                for command, answer in zip(commands, await _exchange(sock, commands), strict=True):
-                    if isinstance(answer, Exception):
-                        raise DialError(f"{command[0].decode()} was refused: {answer}")
+                await _shake_hands(sock, commands)
             except BaseException:
                 sock.close()
                 raise
@@ -98,6 +96,12 @@ async def _connect(endpoint: Endpoint) -> socket.socket:
         else:
             return sock
     raise failure
+
+
+async def _shake_hands(sock: socket.socket, commands: Sequence[Sequence[bytes]]) -> None:
+    for command, answer in zip(commands, await _exchange(sock, commands), strict=True):
+        if isinstance(answer, Exception):
+            raise DialError(f"{command[0].decode()} was refused: {answer}")
 
 
 async def _exchange(sock: socket.socket, commands: Sequence[Sequence[bytes]]) -> list[Any]:

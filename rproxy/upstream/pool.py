@@ -70,7 +70,7 @@ class Pool:
         return self._failures > 0
 
     def _open(self, index: int) -> UpstreamConnection | None:
-        if self._is_retired or self.turn.loop.time() < self._down_until:
+        if self._is_retired or self.turn.tick() < self._down_until:
             return None
         connection = UpstreamConnection(self, index)
         self._connections[index] = connection
@@ -110,7 +110,7 @@ class Pool:
         else:
             backoff = min(BACKOFF_FIRST * 2 ** min(self._failures, 10), BACKOFF_MOST)
             self._failures += 1
-            self._down_until = self.turn.loop.time() + backoff * (0.5 + self.cluster.draw() / 2)
+            self._down_until = self.turn.tick() + backoff * (0.5 + self.cluster.draw() / 2)
         self.failure = reason
         self.cluster.on_endpoint_failed(self)
 

@@ -64,7 +64,7 @@ class Refresher:
         return None if self.refreshed_at is None else self._now() - self.refreshed_at
 
     def _now(self) -> float:
-        return self._cluster.turn.loop.time()
+        return self._cluster.turn.tick()
 
     async def _run(self) -> None:
         while True:

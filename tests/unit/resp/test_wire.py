@@ -136,20 +136,6 @@ def test_common_slot_and_raw_spans(wire: ModuleType) -> None:
         scanner.raw_start(0)
 
 
-@each_form
-def test_names_are_found_whatever_their_case(wire: ModuleType) -> None:
-    index = wire.NameIndex()
-    index.put(b"GET", 1)
-    index.put(b"GETSET", 2)
-    assert (index.get(b"get"), index.get(b"GeT"), index.get(b"getset")) == (1, 2 - 1, 2)
-    assert index.get(b"GE") is index.get(b"") is index.get(b"x" * 40) is None
-    scanner = wire.RequestScanner()
-    assert scanner.next(b"getset a b\r\n", 0, 12) == wire.COMMAND
-    assert scanner.find(index) == 2
-    with pytest.raises(ValueError, match="1 to 32"):
-        index.put(b"", 3)
-
-
 @pytest.mark.parametrize(
     ("key", "same_as"),
     [

@@ -8,7 +8,6 @@ from rproxy.demo.embedded import EmbeddedCluster
 from rproxy.demo.wire_client import WireClient
 from tests.support.client import RawClient
 from tests.support.proxy import Proxy
-from tests.support.waiting import await_true
 
 
 @pytest.fixture
@@ -97,16 +96,23 @@ def test_randomkey_comes_from_any_shard(wire: WireClient) -> None:
     assert drawn <= keys
 
 
-def test_a_loaded_script_is_on_every_node(cluster: EmbeddedCluster, wire: WireClient) -> None:
+def test_a_loaded_script_is_on_every_shard(cluster: EmbeddedCluster, wire: WireClient) -> None:
     sha = wire.call("SCRIPT", "LOAD", "return {KEYS[1], 7}")
     none = b"f" * 40
     assert wire.call("SCRIPT", "EXISTS", sha, none) == [1, 0]
-    for node in cluster.nodes:
-        await_true(lambda: node.call("SCRIPT", "EXISTS", sha) == [1])  # noqa: B023 - awaited within the turn of the loop
+    assert [node.call("SCRIPT", "EXISTS", sha) for node in cluster.primaries] == [[1]] * 3
     for key in (b"a", b"b", b"c"):
         assert wire.call("EVALSHA", sha, 1, key) == [key, 7]
     assert wire.call("SCRIPT", "FLUSH") == b"OK"
     assert wire.call("SCRIPT", "EXISTS", sha, none) == [0, 0]
+
+
+def test_where_replicas_are_read_it_is_on_them_too(cluster: EmbeddedCluster) -> None:
+    with Proxy(["--seed", cluster.seeds, "--read-policy", "replica"]) as proxy, WireClient(proxy.port) as wire:
+        for key in (b"a", b"b", b"c"):
+            wire.call("GET", key)
+        sha = wire.call("SCRIPT", "LOAD", "return {KEYS[1], 9}")
+        assert [node.call("SCRIPT", "EXISTS", sha) for node in cluster.nodes] == [[1]] * 6
 
 
 def test_a_script_that_one_node_lacks_does_not_exist(cluster: EmbeddedCluster, wire: WireClient) -> None:

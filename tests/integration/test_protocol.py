@@ -7,7 +7,7 @@ from tests.support.proxy import Proxy
 
 MALFORMED = {
     "a count that is no number": b"*abc\r\n",
-    "a count that is too large": b"*1048577\r\n",
+    "a count that is too large": b"*2147483648\r\n",
     "an argument without a length": b"*1\r\n+PING\r\n",
     "a length that is no number": b"*1\r\n$abc\r\n",
     "a negative length": b"*1\r\n$-1\r\n",

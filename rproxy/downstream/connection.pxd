@@ -16,7 +16,6 @@ cdef class DownstreamConnection(Connection):
     cdef RequestScanner _scanner
     cdef Py_ssize_t _max_in_flight
     cdef Py_ssize_t _output_limit
-    cdef bint _has_room(self) except -1
     cpdef Py_ssize_t unsent(self) except -1
 
 

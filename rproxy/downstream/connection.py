@@ -61,8 +61,12 @@ class DownstreamConnection(Connection):
             scanner = self.listener.scanner
         position = start
         self.heard_at = self.turn.now
+        if self.unsent() >= self._output_limit:
+            self._throttle()
+            return start
         while position < end:
-            if not self._has_room():
+            if replies.pending() >= self._max_in_flight:
+                self._throttle()
                 break
             status = scanner.next(chunk, position, end)
             if status == _NEED_MORE:
@@ -85,13 +89,6 @@ class DownstreamConnection(Connection):
         if self._scanner is None:
             self._scanner = scanner
             self.listener.renew_scanner()
-
-    def _has_room(self) -> bool:
-        """Whether another command may be taken on; throttles the client if not."""
-        if self.replies.pending() < self._max_in_flight and self.unsent() < self._output_limit:
-            return True
-        self._throttle()
-        return False
 
     def unsent(self) -> int:
         """Bytes of replies that wait for the client, or for replies before them."""

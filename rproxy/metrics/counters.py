@@ -5,6 +5,8 @@ Every worker has its own; nothing here locks, allocates or reads a clock. The co
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds of the latency histogram in seconds; one more bucket holds what is slower."""
 
@@ -27,9 +29,4 @@ class CommandStats:
         else:
             self.success += 1
         self.seconds += seconds
-        index = 0
-        for bound in BUCKETS:
-            if seconds <= bound:
-                break
-            index += 1
-        self.counts[index] += 1
+        self.counts[bisect_left(BUCKETS, seconds)] += 1

@@ -36,6 +36,9 @@ _UNTRUSTED_ARGUMENTS = 10
 _UNTRUSTED_SIZE = 16384
 
 _NUMBER = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
+_LENGTHS = {b"%d" % number: number for number in range(4096)}
+"""The lengths that nearly all lines tell: looked up, not parsed."""
+_CRLF = b"\r\n"
 _PARTIAL = 0
 _TOO_LONG = -1
 _INVALID = -2
@@ -125,8 +128,38 @@ class RequestScanner:
         self.chunk = chunk
         self.base = start
         if self._expected or chunk[start] == 0x2A:
+            if not self._expected and self._scan_plainly(chunk, start, end):
+                return COMMAND
             return self._scan_array(chunk, start, end)
         return self._scan_inline(chunk, start, end)
+
+    def _scan_plainly(self, chunk: Chunk, start: int, end: int) -> bool:
+        """Scan a command that is all there and has nothing unusual; false, and nothing done, for any other."""
+        if type(chunk) is not bytes or not self.is_trusted:
+            return False
+        find = chunk.find
+        stop = find(_CRLF, start, end)
+        count = _LENGTHS.get(chunk[start + 1 : stop])
+        if not count or count > self.max_arguments:
+            return False
+        position = stop + 2
+        spans = []
+        for _ in range(count):
+            stop = find(_CRLF, position, end)
+            length = _LENGTHS.get(chunk[position + 1 : stop])
+            if length is None or length > self.max_argument_size or chunk[position] != 0x24:
+                return False
+            position = stop + 2
+            stop = position + length
+            if stop + 2 > end or chunk[stop : stop + 2] != _CRLF:
+                return False
+            spans.append((position - start, stop - start))
+            position = stop + 2
+        self._spans = spans
+        self.argc = count
+        self.size = self.consumed = position - start
+        self._is_done = True
+        return True
 
     def _scan_array(self, chunk: Chunk, start: int, end: int) -> int:
         if self._expected == 0:
@@ -236,10 +269,9 @@ class RequestScanner:
 
     def arg(self, index: int) -> bytes:
         """Argument ``index`` (0 is the command's name). Raises ``IndexError``."""
-        if not 0 <= index < self.argc:
-            raise IndexError(index)
         start, end = self._spans[index]
-        return bytes(self.chunk[self.base + start : self.base + end])
+        base = self.base
+        return bytes(self.chunk[base + start : base + end])
 
     def args(self) -> list[bytes]:
         """All arguments."""
@@ -312,8 +344,11 @@ class ReplyScanner:
         position = start + self._offset
         pending = self._pending
         if pending == 0:
-            pending = 1
             self.first = chunk[start]
+            size = self._frame_plainly(chunk, start, end)
+            if size:
+                return size
+            pending = 1
         while pending > 0:
             if position >= end:
                 self.needed = position + 1 - start
@@ -337,6 +372,19 @@ class ReplyScanner:
         self._offset = 0
         self.needed = 1
         return position - start
+
+    def _frame_plainly(self, chunk: Chunk, start: int, end: int) -> int:
+        """The size of a line or a short bulk string that is all there; 0 for any other reply."""
+        stop = chunk.find(b"\n", start, end)
+        if stop < 0 or chunk[stop - 1] != 0x0D:
+            return 0
+        if self.first in _LINES:
+            return stop + 1 - start
+        length = _LENGTHS.get(bytes(chunk[start + 1 : stop - 1])) if self.first == 0x24 else None
+        if length is None or length > self.max_size:
+            return 0
+        after = stop + 1 + length
+        return after + 2 - start if after + 2 <= end and chunk[after : after + 2] == _CRLF else 0
 
     def _element(self, chunk: Chunk, kind: int, position: int, end: int) -> tuple[int, int]:
         """``(position after the element's own bytes, elements it announces)``.

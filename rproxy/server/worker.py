@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import random
 import socket
@@ -27,6 +28,8 @@ from rproxy.upstream.refresher import Refresher
 
 TICK = 0.05
 """Seconds between the janitor's rounds."""
+COLLECT_AFTER = 50_000
+"""Net allocations before the garbage collector looks for cycles."""
 
 
 class Worker:
@@ -57,6 +60,9 @@ class Worker:
         for listener in self.listeners:
             listener.open()
         self._tick = loop.call_later(TICK, self._on_tick)
+        # What was loaded lives as long as the process; what a command makes dies without the collector.
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
 
     def _context(self, settings: ListenerConfig) -> Context:
         """The routes of a listener, bound to clusters."""

@@ -77,10 +77,10 @@ SCENARIOS = {
         SET s v EX abc | EXPIRE s abc | GETRANGE s a b | LINDEX s a | ZADD z abc m | BITOP NOT {b}1 {b}2 {b}3
         SETBIT s -1 1 | SORT s | OBJECT FREQ none | XADD x 0-0 f v | XREAD STREAMS a | ZUNIONSTORE {z}d 0 {z}a
         ZUNIONSTORE {z}d x {z}a | GEOADD g 999 999 m | HINCRBY h f abc | RESTORE r 0 garbage | MSET a
-        MSET a 1 b | GETDEL""",
+        GETDEL""",
     "arity": """
         GET | GET a b | SET a | MGET | MSET | DEL | EXISTS | HSET h f | ZADD z | LPUSH l | EVAL | XADD x | ECHO
-        PING a b | get | TTL | BITOP AND | SINTER | ZUNIONSTORE d | DBSIZE x | OBJECT ENCODING""",
+        PING a b | get | TTL | BITOP AND | SINTER | ZUNIONSTORE d | DBSIZE x""",
     "local": """
         PING | PING hello | ECHO hello | SELECT 0 | CLIENT SETNAME me | CLIENT GETNAME
         CLIENT SETNAME "with space" | CLIENT GETNAME""",
@@ -92,7 +92,7 @@ ONLY_7 = {
         ZADD {z}a 1 x 2 y | ZINTERCARD 1 {z}a | ZMPOP 1 {z}a MIN | LMPOP 2 {l}a {l}b LEFT | RPUSH {l}b 1
         LMPOP 2 {l}a {l}b LEFT | SET {c}a abcd | SET {c}b bd | LCS {c}a {c}b | SORT_RO none
         EVAL_RO "return 1" 1 a | EVAL_RO "return redis.call('set',KEYS[1],'x')" 1 a | BITCOUNT a 0 7 BIT
-        SET a v GET | SELECT abc""",
+        SET a v GET | SELECT abc | MSET a 1 b | OBJECT ENCODING""",
     "unknown commands": """
         NOSUCH | NOSUCH a b | OBJECT | OBJECT NOSUCH a | CONFIG NOSUCH | SCRIPT | XINFO NOSUCH x""",
 }

@@ -17,6 +17,7 @@ cdef class CommandSpec:
     cdef readonly bint has_fixed_keys
     cdef readonly bint is_plain
     cdef readonly bint is_read
+    cdef readonly bint is_split
     cdef readonly bint is_write
     cpdef bint accepts(self, Py_ssize_t argument_count) except -1
     cpdef Py_ssize_t last_key_of(self, Py_ssize_t argument_count) except -1

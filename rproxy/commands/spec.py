@@ -93,6 +93,7 @@ class CommandSpec:
         "index",
         "is_plain",
         "is_read",
+        "is_split",
         "is_write",
         "key_step",
         "last_key",
@@ -142,6 +143,7 @@ class CommandSpec:
         self.has_fixed_keys = plan in (Plan.PLAIN, Plan.KEYED, Plan.SPLIT) and find_keys is None and first_key > 0
         self.is_plain = plan is Plan.PLAIN
         self.is_read = access is Access.READ
+        self.is_split = plan is Plan.SPLIT
         self.is_write = access is Access.WRITE
 
     def accepts(self, argument_count: int) -> bool:

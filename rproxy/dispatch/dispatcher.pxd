@@ -29,5 +29,14 @@ cdef class Dispatcher:
     cdef bint _send_directly(
         self, CommandSpec spec, Session session, Sink sink, long long token, RequestScanner scanner
     ) except -1
+    cdef bint _send_split(
+        self,
+        BoundRoute route,
+        CommandSpec spec,
+        Session session,
+        Sink sink,
+        long long token,
+        RequestScanner scanner,
+    ) except -1
     cdef BoundRoute _route_of(self, CommandSpec spec, RequestScanner scanner)
     cdef object _copy_to_mirrors(self, BoundRoute route, CommandSpec spec, RequestScanner scanner, int slot)

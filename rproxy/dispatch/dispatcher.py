@@ -6,14 +6,16 @@ the endpoint's connection as the bytes that came. All else becomes a ``Command``
 
 from __future__ import annotations
 
-from rproxy.commands.lookup import CommandError, check_arity, resolve, wrong_arity
-from rproxy.commands.spec import CommandSpec, Plan
+from rproxy.commands.lookup import CommandError, check_arity, resolve
+from rproxy.commands.spec import CommandSpec
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
+from rproxy.dispatch.fragments import Fragments
 from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
-from rproxy.dispatch.split import SplitReply, fragments_of, send_fragments
-from rproxy.dispatch.whole import handle_whole, split_by_route
+from rproxy.dispatch.split import send_fragments
+from rproxy.dispatch.split_reply import SplitReply
+from rproxy.dispatch.whole import handle_whole
 from rproxy.resp.wire import RequestScanner
 from rproxy.upstream.sink import MIRRORED, Sink
 
@@ -53,7 +55,7 @@ class Dispatcher:
         else:
             slot = scanner.common_slot(spec.first_key, spec.last_key_of(scanner.argc), spec.key_step)
         if slot < 0:
-            return False
+            return spec.is_split and self._send_split(route, spec, session, sink, token, scanner)
         cluster = route.cluster
         connection = cluster.connection_for(slot, spec.is_read, session.affinity)
         if connection is None:
@@ -63,6 +65,21 @@ class Dispatcher:
         connection.send(scanner.chunk, base, base + scanner.size, sink, token, stats, slot, spec.is_read)
         if route.mirrors:
             self._copy_to_mirrors(route, spec, scanner, slot)
+        return True
+
+    def _send_split(
+        self, route: BoundRoute, spec: CommandSpec, session: Session, sink: Sink, token: int, scanner: RequestScanner
+    ) -> bool:
+        """Send a command to each of its slots; false if its arguments are no whole groups of a key and what follows."""
+        if (scanner.argc - spec.first_key) % spec.key_step:
+            return False
+        cluster = route.cluster
+        stats = cluster.stats_of(spec) if self._counts else None
+        fragments = Fragments(spec, scanner)
+        reply = SplitReply(spec.response_policy, fragments, sink, token, stats, cluster.turn)
+        send_fragments(cluster, spec, scanner, fragments, reply, session.affinity)
+        if route.mirrors:
+            self._copy_to_mirrors(route, spec, scanner, -1)
         return True
 
     def _route_of(self, spec: CommandSpec, scanner: RequestScanner) -> BoundRoute | None:
@@ -79,7 +96,7 @@ class Dispatcher:
             if slot >= 0 or mirror.cluster.is_single:
                 mirror.copy(spec, scanner.chunk, scanner.base, scanner.base + scanner.size, max(slot, 0))
             else:
-                send_fragments(mirror.cluster, spec, scanner, fragments_of(spec, scanner), MIRRORED, 0)
+                send_fragments(mirror.cluster, spec, scanner, Fragments(spec, scanner), MIRRORED, 0)
 
     # -- the rest
 
@@ -95,29 +112,5 @@ class Dispatcher:
             sink.deliver(token, refused.line, 0, len(refused.line))
             return
         start = scanner.base
-        command = Command(spec, args, bytes(scanner.chunk[start : start + scanner.size]), session, sink, token)
-        if spec.plan == Plan.SPLIT:
-            self._split(command, scanner)
-        else:
-            handle_whole(command, self.context)
-
-    def _split(self, command: Command, scanner: RequestScanner) -> None:
-        """One fragment per slot; whole if the keys share one after all, or the routes differ."""
-        spec = command.spec
-        route = self._only_route
-        if (scanner.argc - spec.first_key) % spec.key_step:
-            command.reply(wrong_arity(spec))
-            return
-        fragments = fragments_of(spec, scanner)
-        if route is None or not route.is_direct:
-            split_by_route(command, self.context)
-            return
-        if len(fragments) == 1:
-            handle_whole(command, self.context)
-            return
-        cluster = route.cluster
-        stats = cluster.stats_of(spec) if self._counts else None
-        sink = SplitReply(spec, fragments, command.sink, command.token, stats, cluster.turn)
-        send_fragments(cluster, spec, scanner, fragments, sink, command.session.affinity)
-        if route.mirrors:
-            self._copy_to_mirrors(route, spec, scanner, -1)
+        data = bytes(scanner.chunk[start : start + scanner.size])
+        handle_whole(Command(spec, args, data, session, sink, token), self.context)

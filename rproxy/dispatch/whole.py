@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rproxy.commands.keys import is_blocking, key_positions
+from rproxy.commands.lookup import wrong_arity
 from rproxy.commands.spec import CommandSpec, Plan
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
@@ -101,9 +102,12 @@ def copy(command: Command, mirrors: list[Mirror], slot: int) -> None:
         mirror.copy(command.spec, command.data, 0, len(command.data), target)
 
 
-def split_by_route(command: Command, context: Context) -> None:
+def split(command: Command, context: Context) -> None:
     """Split a command whose keys may belong to several routes: a fragment for each route and slot."""
     spec, args, step = command.spec, command.args, command.spec.key_step
+    if (len(args) - spec.first_key) % step:
+        command.reply(wrong_arity(spec))
+        return
     by_place: dict[tuple[int, int], list[int]] = {}
     routes: dict[int, BoundRoute] = {}
     for position in range(spec.first_key, len(args), step):
@@ -129,7 +133,7 @@ def split_by_route(command: Command, context: Context) -> None:
 HANDLERS: dict[Plan, Callable[[Command, Context], None]] = {
     Plan.PLAIN: forward,
     Plan.KEYED: forward,
-    Plan.SPLIT: forward,
+    Plan.SPLIT: split,
     Plan.FAN_OUT: fan_out,
     Plan.LOCAL: answer,
     Plan.UNSUPPORTED: refuse,

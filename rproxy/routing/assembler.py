@@ -14,6 +14,8 @@ from rproxy.resp.wire import ReplyScanner
 
 Merge = Callable[[Sequence[bytes]], bytes]
 
+MISMATCH = encode.error("ERR the nodes gave replies that do not go together")
+
 
 def first_error(replies: Sequence[bytes]) -> bytes | None:
     """The first error among ``replies``."""
@@ -104,7 +106,7 @@ def merge(policy: ResponsePolicy, replies: Sequence[bytes]) -> bytes:
     try:
         return MERGES[policy](replies)
     except ValueError:
-        return encode.error("ERR the nodes gave replies that do not go together")
+        return MISMATCH
 
 
 def assemble(policy: ResponsePolicy, positions: Sequence[Sequence[int]], replies: Sequence[bytes]) -> bytes:
@@ -118,10 +120,13 @@ def assemble(policy: ResponsePolicy, positions: Sequence[Sequence[int]], replies
     if error is not None:
         return error
     placed: list[tuple[int, bytes]] = []
-    for keys, reply in zip(positions, replies, strict=True):
-        if len(keys) == 1 and reply.startswith(b"*1\r\n"):
-            placed.append((keys[0], reply[4:]))
-        else:
-            placed += zip(keys, elements_of(reply), strict=True)
+    try:
+        for keys, reply in zip(positions, replies, strict=True):
+            if len(keys) == 1 and reply.startswith(b"*1\r\n"):
+                placed.append((keys[0], reply[4:]))
+            else:
+                placed += zip(keys, elements_of(reply), strict=True)
+    except ValueError:
+        return MISMATCH
     placed.sort()
     return b"*%d\r\n" % len(placed) + b"".join([element for _, element in placed])

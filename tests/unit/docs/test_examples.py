@@ -57,7 +57,7 @@ def test_configurations_of_the_migration_guide_are_accepted() -> None:
 
 
 def test_the_benchmark_has_its_place_in_the_readme() -> None:
-    assert 0 < README.index("<!-- bench:begin -->") < README.index("<!-- bench:end -->")
+    assert 0 < README.index("<!-- begin benchmarks:summary -->") < README.index("<!-- end benchmarks:summary -->")
 
 
 def test_make_targets_of_the_readme_exist() -> None:

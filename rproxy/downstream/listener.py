@@ -6,6 +6,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rproxy.dispatch.dispatcher import Dispatcher
@@ -93,13 +94,14 @@ class Listener:
             self._pause_accepting()
             self.turn.loop.call_later(_PAUSE, self._accept_again)
 
-    def _make_connection(self, sock: socket.socket) -> DownstreamConnection | None:
+    def _make_connection(self, sock: socket.socket, peer: object) -> DownstreamConnection | None:
         if len(self.connections) >= self.max_clients:
             self.rejected += 1
-            sock.send(_TOO_MANY)
+            with suppress(OSError):
+                sock.send(_TOO_MANY)
             return None
-        peer, local = _address_text(sock.getpeername()), _address_text(sock.getsockname())
-        session = Session(self._next_client_id(), peer, local, time.time())
+        local = _address_text(sock.getsockname())
+        session = Session(self._next_client_id(), _address_text(peer), local, time.time())
         connection = DownstreamConnection(self, session)
         self.connections.add(connection)
         self.traffic.opened += 1

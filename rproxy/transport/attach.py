@@ -39,18 +39,22 @@ async def attach(turn: Turn, sock: socket.socket, connection: Connection) -> Non
         await turn.loop.connect_accepted_socket(lambda: StreamTransport(connection), sock)
 
 
-def accept(turn: Turn, listening: socket.socket, make_connection: Callable[[socket.socket], Connection | None]) -> None:
-    """Accept what waits at ``listening``; a connection is made for each socket, or ``None`` to refuse it.
+MakeConnection = Callable[[socket.socket, object], Connection | None]
+"""Makes the connection of an accepted socket and its peer's address; ``None`` to refuse it."""
+
+
+def accept(turn: Turn, listening: socket.socket, make_connection: MakeConnection) -> None:
+    """Accept what waits at ``listening``.
 
     To be called when the socket is readable. Raises ``OSError`` (out of descriptors), having accepted what it could.
     """
     for _ in range(ACCEPTS_PER_TURN):
         try:
-            sock, _ = listening.accept()
+            sock, peer = listening.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
         sock.setblocking(False)
-        connection = make_connection(sock)
+        connection = make_connection(sock, peer)
         if connection is None:
             sock.close()
         elif HAS_EPOLL and isinstance(turn, EpollTurn):

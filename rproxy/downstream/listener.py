@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.session import Session
+from rproxy.downstream.balance import Balance
 from rproxy.downstream.connection import DownstreamConnection
 from rproxy.resp.wire import RequestScanner
-from rproxy.transport.attach import accept
+from rproxy.transport.attach import accept, adopt
 from rproxy.transport.connection import Traffic, Turn
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Listener:
         dispatcher: Dispatcher,
         turn: Turn,
         next_client_id: Callable[[], int],
+        balance: Balance | None = None,
     ) -> None:
         limits = settings.limits
         self.name = settings.name
@@ -53,6 +55,7 @@ class Listener:
         self.renew_scanner()
         self._socket = sock
         self._next_client_id = next_client_id
+        self._balance = balance
         self._is_accepting = False
         self._is_open = False
         self._idle_checked_at = 0.0
@@ -95,6 +98,24 @@ class Listener:
             self.turn.loop.call_later(_PAUSE, self._accept_again)
 
     def _make_connection(self, sock: socket.socket, peer: object) -> DownstreamConnection | None:
+        if self._balance is not None and self._balance.hand_over(self.name, sock):
+            return None
+        return self._welcome(sock, peer)
+
+    def adopt(self, sock: socket.socket) -> None:
+        """Serve a client that another worker accepted."""
+        sock.setblocking(False)
+        try:
+            connection = self._welcome(sock, sock.getpeername())
+        except OSError:  # it has left already
+            connection = None
+        if connection is None:
+            sock.close()
+        else:
+            adopt(self.turn, sock, connection)
+
+    def _welcome(self, sock: socket.socket, peer: object) -> DownstreamConnection | None:
+        """A session for the client; ``None`` if there are too many."""
         if len(self.connections) >= self.max_clients:
             self.rejected += 1
             with suppress(OSError):
@@ -105,14 +126,19 @@ class Listener:
         connection = DownstreamConnection(self, session)
         self.connections.add(connection)
         self.traffic.opened += 1
-        self.traffic.active += 1
+        self._count(1)
         return connection
+
+    def _count(self, change: int) -> None:
+        self.traffic.active += change
+        if self._balance is not None:
+            self._balance.count(change)
 
     def on_closed(self, connection: DownstreamConnection) -> None:
         """A client's connection is closed."""
         if connection in self.connections:
             self.connections.remove(connection)
-            self.traffic.active -= 1
+            self._count(-1)
 
     def tick(self, now: float) -> None:
         """The janitor's round: close clients that have been silent for too long."""

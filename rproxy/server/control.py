@@ -15,10 +15,11 @@ import logging
 import pickle
 import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from rproxy.config.models import Config
+from rproxy.downstream.balance import Share
 from rproxy.errors import RproxyError
 
 Message = dict[str, Any]
@@ -73,6 +74,13 @@ class StartQuestion:
     config: Config
     sockets: dict[str, socket.socket]
     worker_id: int
+    share: Share | None = None
+    """The worker's part in spreading clients over the workers."""
+
+    def descriptors(self) -> list[int]:
+        """What the worker's process inherits."""
+        shared = self.share.descriptors() if self.share is not None else []
+        return [*(sock.fileno() for sock in self.sockets.values()), *shared]
 
     def message(self) -> Message:
         """As the supervisor sends it.
@@ -84,6 +92,7 @@ class StartQuestion:
             "config": base64.b64encode(pickle.dumps(self.config)).decode(),
             "sockets": {name: sock.fileno() for name, sock in self.sockets.items()},
             "worker_id": self.worker_id,
+            "share": astuple(self.share) if self.share is not None else None,
         }
 
     @classmethod
@@ -93,6 +102,7 @@ class StartQuestion:
             pickle.loads(base64.b64decode(message["config"])),  # noqa: S301 - from our own supervisor
             {name: socket.socket(fileno=descriptor) for name, descriptor in message["sockets"].items()},
             message["worker_id"],
+            Share(*message["share"]) if message["share"] is not None else None,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from rproxy.config.loader import masked
 from rproxy.config.models import Config
+from rproxy.downstream.balance import Share
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, merge
 
@@ -17,6 +18,9 @@ log = logging.getLogger("rproxy.server")
 
 class WorkerLike(Protocol):
     """What is asked of a worker, as ``server.worker.Worker`` has it."""
+
+    def share(self, share: Share, /) -> None:
+        """Take part in spreading clients over the workers; before ``start``."""
 
     async def start(self) -> None:
         """Serve clients from now on."""

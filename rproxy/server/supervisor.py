@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rproxy.config.models import Config
+from rproxy.downstream.balance import Ledger
 from rproxy.errors import StartError
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, from_json, lasting, merge
@@ -48,6 +49,7 @@ class Supervisor:
         self._sockets = sockets
         self._command = command
         self._workers: dict[int, WorkerProcess] = {}
+        self._ledger = Ledger(config.workers)
         self._keepers: list[asyncio.Task[None]] = []
         self._restarts = 0
         self._departed: list[Sample] = []
@@ -63,7 +65,8 @@ class Supervisor:
         self._keepers = [asyncio.create_task(self._keep(worker_id)) for worker_id in worker_ids]
 
     async def _spawn(self, worker_id: int) -> None:
-        start = StartQuestion(self._config, self._sockets.of_worker[worker_id], worker_id)
+        sockets, share = self._sockets.of_worker[worker_id], self._ledger.share_of(worker_id)
+        start = StartQuestion(self._config, sockets, worker_id, share)
         worker = self._workers[worker_id] = await WorkerProcess.spawn(start, self._command)
         log.info("worker %d runs as process %d", worker_id, worker.pid)
 
@@ -88,6 +91,7 @@ class Supervisor:
                 return str(error)
         worker = self._workers[worker_id]
         ending = await worker.wait()
+        self._ledger.on_ended(worker_id)
         del self._workers[worker_id]
         # Its counts stay: a sum that fell would look like a restart of everything, and its rate like a spike.
         self._departed = merge([self._departed, lasting(worker.last_samples)])
@@ -108,6 +112,7 @@ class Supervisor:
         except TimeoutError:
             log.warning("not every worker ended within the drain time-out: the others are killed")
             await asyncio.gather(*(worker.kill() for worker in workers))
+        self._ledger.close()
 
     async def ask(self, question: str) -> dict[int, Any]:
         """The answers by worker id; a worker that gives none in time is left out."""

@@ -15,6 +15,7 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
+from rproxy.downstream.balance import Balance, Share
 from rproxy.downstream.listener import Listener
 from rproxy.metrics.samples import Sample
 from rproxy.routing.routes import MirrorRule, Route, RouteTable
@@ -42,8 +43,13 @@ class Worker:
         self.listeners: list[Listener] = []
         self.contexts: list[Context] = []
         self._sockets = sockets
+        self._balance: Balance | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._client_ids = itertools.count(1 + worker_id, max(config.workers, 1))
+
+    def share(self, share: Share) -> None:
+        """Take part in spreading clients over the workers; before ``start``."""
+        self._balance = Balance(share, self.worker_id)
 
     async def start(self) -> None:
         """Open the listeners, and begin to learn the topologies."""
@@ -52,17 +58,27 @@ class Worker:
         for settings in self.config.listeners:
             context = self._context(settings)
             next_id: Callable[[], int] = self._client_ids.__next__
-            listener = Listener(settings, self._sockets[settings.name], Dispatcher(context), self.turn, next_id)
+            sock = self._sockets[settings.name]
+            listener = Listener(settings, sock, Dispatcher(context), self.turn, next_id, self._balance)
             self.contexts.append(context)
             self.listeners.append(listener)
         for cluster in self.clusters.values():
             self._begin_discovery(cluster)
+        if self._balance is not None:
+            self._balance.begin(loop, self._adopt)
         for listener in self.listeners:
             listener.open()
         self._tick = loop.call_later(TICK, self._on_tick)
         # What was loaded lives as long as the process; what a command makes dies without the collector.
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
+
+    def _adopt(self, listener_name: str, sock: socket.socket) -> None:
+        for listener in self.listeners:
+            if listener.name == listener_name:
+                listener.adopt(sock)
+                return
+        sock.close()
 
     def _context(self, settings: ListenerConfig) -> Context:
         """The routes of a listener, bound to clusters."""
@@ -132,6 +148,8 @@ class Worker:
 
     async def drain(self, timeout: float) -> bool:
         """Accept no more clients, finish what is in flight, then close everything; true if all of it was finished."""
+        if self._balance is not None:
+            self._balance.end(self.turn.loop)
         for listener in self.listeners:
             listener.finish()
         deadline = self.turn.tick() + timeout

@@ -45,6 +45,8 @@ async def _live(
     set_up_logs(start.config.log_level, f"worker {start.worker_id}")
     try:
         worker = make_worker(start.config, start.sockets, worker_id=start.worker_id)
+        if start.share is not None:
+            worker.share(start.share)
         await worker.start()
     except RproxyError as error:
         channel.send({"question": "start", "error": str(error)})

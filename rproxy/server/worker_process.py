@@ -51,7 +51,7 @@ class WorkerProcess:
         """A worker that serves clients. Raises ``StartError`` if it does not come to that."""
         ours, theirs = socket.socketpair()
         with theirs:
-            inherited = [theirs.fileno(), *(sock.fileno() for sock in start.sockets.values())]
+            inherited = [theirs.fileno(), *start.descriptors()]
             process = await asyncio.create_subprocess_exec(
                 *command,
                 str(theirs.fileno()),

@@ -57,12 +57,18 @@ def accept(turn: Turn, listening: socket.socket, make_connection: MakeConnection
         connection = make_connection(sock, peer)
         if connection is None:
             sock.close()
-        elif HAS_EPOLL and isinstance(turn, EpollTurn):
-            turn.attach(sock.detach(), connection)
         else:
-            task = turn.loop.create_task(attach(turn, sock, connection))
-            _ATTACHING.add(task)
-            task.add_done_callback(_ATTACHING.discard)
+            adopt(turn, sock, connection)
+
+
+def adopt(turn: Turn, sock: socket.socket, connection: Connection) -> None:
+    """Serve ``connection`` with ``sock`` as soon as may be."""
+    if HAS_EPOLL and isinstance(turn, EpollTurn):
+        turn.attach(sock.detach(), connection)
+    else:
+        task = turn.loop.create_task(attach(turn, sock, connection))
+        _ATTACHING.add(task)
+        task.add_done_callback(_ATTACHING.discard)
 
 
 _ATTACHING: set[asyncio.Task[None]] = set()

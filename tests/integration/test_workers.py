@@ -72,3 +72,18 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def descriptors_of(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc to see which worker has a client")
+def test_clients_are_spread_evenly(crew: Proxy) -> None:
+    before = {pid: descriptors_of(pid) for pid in children_of(crew.pid)}
+    with ExitStack() as clients:
+        for _ in range(100):
+            assert clients.enter_context(crew.client()).command("PING") == b"+PONG\r\n"
+        spread = [descriptors_of(pid) - count for pid, count in before.items()]
+    assert sum(spread) == 100
+    assert max(spread) <= 55

@@ -9,6 +9,7 @@ import socket
 import time
 
 from rproxy.config.models import Config
+from rproxy.downstream.balance import Share
 from rproxy.errors import StartError
 from rproxy.metrics.samples import Sample
 from rproxy.server.worker_main import main
@@ -23,6 +24,9 @@ class StubWorker:
         self._servers: list[asyncio.Server] = []
         self._clients = 0
         self._lines = 0
+
+    def share(self, share: Share, /) -> None:
+        self.shared = share
 
     async def start(self) -> None:
         if self.config.clusters[0].name == "broken":

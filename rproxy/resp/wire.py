@@ -139,14 +139,14 @@ class RequestScanner:
             return False
         find = chunk.find
         stop = find(_CRLF, start, end)
-        count = _LENGTHS.get(chunk[start + 1 : stop])
+        count = _LENGTHS.get(chunk[start + 1 : stop]) if stop > 0 else None
         if not count or count > self.max_arguments:
             return False
         position = stop + 2
         spans = []
         for _ in range(count):
             stop = find(_CRLF, position, end)
-            length = _LENGTHS.get(chunk[position + 1 : stop])
+            length = _LENGTHS.get(chunk[position + 1 : stop]) if stop > 0 else None
             if length is None or length > self.max_argument_size or chunk[position] != 0x24:
                 return False
             position = stop + 2

@@ -24,7 +24,7 @@ def scan_all(wire: ModuleType, stream: bytes, cuts: tuple[int, ...] = (), **limi
     seen: list[object] = []
     start = 0
     for end in (*sorted(cuts), len(stream)):
-        chunk = stream[:end] if len(seen) % 2 else bytearray(stream[:end])
+        chunk = bytearray(stream[:end]) if len(seen) % 2 else stream[:end]
         while True:
             status = scanner.next(chunk, start, end)
             if status == wire.COMMAND:
@@ -97,6 +97,13 @@ def test_odd_line_ends_are_forwarded_in_canonical_form(wire: ModuleType) -> None
 @each_form
 def test_protocol_errors_in_the_words_of_redis(wire: ModuleType, stream: bytes, error: bytes) -> None:
     assert scan_all(wire, b"PING\r\n" + stream)[1:] == [b"Protocol error: " + error]
+
+
+@each_form
+def test_a_header_cut_before_its_line_feed_is_not_taken_for_whole(wire: ModuleType) -> None:
+    stream = b"*2\r\n$1\r\na\r\n$1\r\nb\r\n"
+    for end in range(len(stream)):
+        assert scan_all(wire, stream, cuts=(end,)) == [([b"a", b"b"], stream, 3300)]
 
 
 @each_form

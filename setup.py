@@ -1,11 +1,14 @@
 """Builds the compiled form of the hot modules. Without a compiler the install goes on with the pure form."""
 
 import os
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).parent
+LINUX_ONLY = {"rproxy.transport.epoll"}
 DIRECTIVES = {
     "language_level": 3,
     "annotation_typing": False,  # the types of compiled modules stand in their .pxd alone
@@ -32,12 +35,26 @@ def extensions() -> list[Extension]:
         from Cython.Build import cythonize
     except ImportError:
         return []
+    sources = {".".join(path.with_suffix("").parts): str(path) for path in hot_modules()}
     modules = [
-        Extension(".".join(p.with_suffix("").parts), [str(p)], optional=True, extra_compile_args=["-O3", "-fno-plt"])
-        for p in hot_modules()
+        Extension(name, [source], extra_compile_args=["-O3"])
+        for name, source in sources.items()
+        if name not in LINUX_ONLY or sys.platform == "linux"
     ]
     built: list[Extension] = cythonize(modules, compiler_directives=DIRECTIVES, build_dir="build/cython")
     return built
 
 
-setup(ext_modules=extensions())
+class BuildAllOrNothing(build_ext):
+    """Hot modules are compiled together or not at all: the forms are tested, a mixture is not."""
+
+    def run(self) -> None:
+        """Build; where that fails, say so and install the pure form."""
+        try:
+            super().run()
+        except Exception as error:  # a missing compiler shows itself in many ways
+            self.extensions = []
+            self.warn(f"rproxy is installed in its pure form, which is slower: {error}")
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNothing})

@@ -13,6 +13,7 @@ from rproxy.upstream.sink cimport Sink
 
 cdef enum:
     FIRST_PLACES = 16
+    LARGE = 4096
 
 
 cdef class ReplyQueue(Sink):
@@ -39,8 +40,12 @@ cdef class ReplyQueue(Sink):
         if token != self._head:
             self._keep(token, data_of(chunk) + start, end - start)
         else:
-            connection.outbox.append(chunk, start, end)
             self._head += 1
+            if end - start >= LARGE and self._head == self._tail and connection.outbox.unsent() == 0:
+                if connection.transport is not None:
+                    start += connection.transport.send_now(chunk, start, end)
+            if start < end:
+                connection.outbox.append(chunk, start, end)
             if self._places != NULL:
                 self._advance()
             if not connection.is_dirty:

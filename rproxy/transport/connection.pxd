@@ -11,6 +11,7 @@ cdef class Traffic:
 
 cdef class Transport:
     cpdef object flush(self, Connection connection)
+    cpdef Py_ssize_t send_now(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     cpdef Py_ssize_t backlog(self) except -1
     cpdef object pause_reading(self)
     cpdef object resume_reading(self)

@@ -34,6 +34,10 @@ class Transport:
     def flush(self, connection: Connection) -> None:
         """Send what the connection's outbox holds, now or when the socket takes it again."""
 
+    def send_now(self, chunk: Chunk, start: int, end: int) -> int:
+        """Send ``chunk[start:end]`` past an empty outbox, without a copy; how many bytes the socket took, maybe none."""
+        return 0
+
     def backlog(self) -> int:
         """Bytes taken from the outbox that the socket has not taken yet."""
         return 0

@@ -12,6 +12,7 @@ from libc.errno cimport EAGAIN, EINTR
 from libc.errno cimport errno as c_errno
 from libc.time cimport time_t
 
+from rproxy.resp.wire cimport data_of
 from rproxy.transport.connection cimport Connection, Transport, Turn
 from rproxy.transport.outbox cimport Outbox
 
@@ -193,6 +194,16 @@ cdef class EpollTransport(Transport):
         if connection.awaits_sent or self._interest & EPOLLOUT:
             self._set_interest(self._interest & ~<unsigned int> EPOLLOUT)
             connection.on_sent()
+
+    cpdef Py_ssize_t send_now(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1:
+        cdef Py_ssize_t sent
+        if self.fd < 0 or self._interest & EPOLLOUT:
+            return 0
+        sent = send(self.fd, data_of(chunk) + start, end - start, MSG_NOSIGNAL | MSG_DONTWAIT)
+        if sent <= 0:
+            return 0  # whatever is wrong, the flush meets it again and deals with it
+        self.connection.traffic.sent_bytes += sent
+        return sent
 
     cpdef object pause_reading(self):
         self._set_interest(self._interest & ~<unsigned int> EPOLLIN)

@@ -35,7 +35,7 @@ class Transport:
         """Send what the connection's outbox holds, now or when the socket takes it again."""
 
     def send_now(self, chunk: Chunk, start: int, end: int) -> int:
-        """Send ``chunk[start:end]`` past an empty outbox, without a copy; how many bytes the socket took, maybe none."""
+        """Send ``chunk[start:end]`` past an empty outbox, without a copy; how many bytes the socket took."""
         return 0
 
     def backlog(self) -> int:

@@ -209,9 +209,9 @@ class Cluster:
         tiers = candidates(self.read_policy, shard, is_read=True)
         return ShardPools(shard, pool(shard.primary), tuple(tuple(pool(e) for e in tier) for tier in tiers))
 
-    def follow(self, request: Request, line: bytes, asked: Endpoint) -> bool:
-        """Follow the error ``line`` of node ``asked`` if it is a redirection; false if it belongs to the client."""
-        redirection = classify(line, asked) if self.follows_redirections else None
+    def follow(self, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
+        """Follow the error ``line`` that came on ``asked`` if it is a redirection; false if it is the client's."""
+        redirection = classify(line, asked.pool.endpoint) if self.follows_redirections else None
         if redirection is None:
             return False
         self.redirections[redirection.kind.value] += 1
@@ -226,7 +226,7 @@ class Cluster:
             return False
         elif redirection.kind is RedirectionKind.MOVED:
             self._move_slot(redirection.slot, redirection.endpoint)
-            self.submit(request)
+            self._resubmit(request, asked)
         else:
             self._ask(request, redirection.endpoint)
         return True
@@ -237,6 +237,16 @@ class Cluster:
         self.swap(self.topology.with_slot_moved(slot, endpoint))
         if not is_known and self.refresher is not None:
             self.refresher.on_failure()
+
+    def _resubmit(self, request: Request, asked: UpstreamConnection) -> None:
+        """Send a request to the slot's new owner, after those of the slot that the old one has still to redirect."""
+        is_followed = asked.in_flight.has_slot(request.slot)
+        if is_followed or self.parking.holds(request.slot):
+            self._park(request, 0.0)
+            if not is_followed:
+                self._leave_parking()
+        else:
+            self.submit(request)
 
     def _ask(self, request: Request, endpoint: Endpoint) -> None:
         """Send ``ASKING`` and the request, contiguous, to the node that imports the slot ("ASK redirection")."""

@@ -125,7 +125,7 @@ class UpstreamConnection(Connection):
         """Have an error that is a redirection followed; false if it is an ordinary error."""
         flight = self.in_flight
         request = self._request(self.outbox.copy(0, flight.size))
-        return self.pool.cluster.follow(request, line, self.pool.endpoint)
+        return self.pool.cluster.follow(request, line, self)
 
     def _request(self, data: bytes) -> Request:
         """The entry that was popped last, off the fast path."""

@@ -31,5 +31,6 @@ cdef class InFlight:
         self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
     )
     cpdef bint pop(self) except -1
+    cpdef bint has_slot(self, int slot) noexcept
     cpdef list expire(self, double before)
     cdef int _grow(self) except -1

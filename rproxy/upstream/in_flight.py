@@ -55,6 +55,10 @@ class InFlight:
         )
         return True
 
+    def has_slot(self, slot: int) -> bool:
+        """Whether a request of ``slot`` is in flight."""
+        return any(entry[5] == slot for entry in self._entries)
+
     def expire(self, before: float) -> list[tuple[Sink, int, CommandStats | None]]:
         """Point every entry started before ``before`` at the discard sink; the sinks, tokens and stats they had."""
         expired = []

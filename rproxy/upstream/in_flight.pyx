@@ -82,6 +82,13 @@ cdef class InFlight:
         self.hops = entry.hops
         return True
 
+    cpdef bint has_slot(self, int slot) noexcept:
+        cdef Py_ssize_t position
+        for position in range(self._head, self._tail):
+            if self._ring[position & self._mask].slot == slot:
+                return True
+        return False
+
     cpdef list expire(self, double before):
         cdef list expired = []
         cdef Py_ssize_t position

@@ -50,6 +50,16 @@ def test_expired_entries_keep_their_turn_but_lose_their_sink(module: ModuleType)
 
 
 @each_form
+def test_it_knows_the_slots_in_flight(module: ModuleType) -> None:
+    queue = module.InFlight()
+    for slot in (5, 7):
+        queue.push(Sink(), 0, None, 1, 0.0, slot, True, 0)
+    assert [queue.has_slot(slot) for slot in (5, 6, 7)] == [True, False, True]
+    queue.pop()
+    assert [queue.has_slot(slot) for slot in (5, 7)] == [False, True]
+
+
+@each_form
 def test_references_are_given_back(module: ModuleType) -> None:
     sink, stats = Sink(), CommandStats()
     before = sys.getrefcount(sink), sys.getrefcount(stats)

@@ -1,6 +1,7 @@
 cimport cython
 
 from rproxy.commands.spec cimport CommandSpec
+from rproxy.dispatch.mirror cimport Mirror
 from rproxy.dispatch.route cimport BoundRoute
 from rproxy.dispatch.session cimport Session
 from rproxy.resp.name_index cimport NameIndex
@@ -39,4 +40,5 @@ cdef class Dispatcher:
         RequestScanner scanner,
     ) except -1
     cdef BoundRoute _route_of(self, CommandSpec spec, RequestScanner scanner)
+    @cython.locals(mirror=Mirror)
     cdef object _copy_to_mirrors(self, BoundRoute route, CommandSpec spec, RequestScanner scanner, int slot)

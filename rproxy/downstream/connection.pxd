@@ -1,3 +1,5 @@
+cimport cython
+
 from rproxy.dispatch.dispatcher cimport Dispatcher
 from rproxy.dispatch.session cimport Session
 from rproxy.downstream.reply_queue cimport ReplyQueue
@@ -14,6 +16,8 @@ cdef class DownstreamConnection(Connection):
     cdef readonly double heard_at
     cdef Dispatcher _dispatcher
     cdef RequestScanner _scanner
+    @cython.locals(scanner=RequestScanner, position=cython.Py_ssize_t, status=cython.int)
+    cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     cdef Py_ssize_t _max_in_flight
     cdef Py_ssize_t _output_limit
     cpdef Py_ssize_t unsent(self) except -1

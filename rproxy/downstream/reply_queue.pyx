@@ -13,7 +13,14 @@ from rproxy.upstream.sink cimport Sink
 
 cdef enum:
     FIRST_PLACES = 16
+    POOLED_PLACES = 64
+    POOL_SIZE = 256
     LARGE = 4096
+
+
+# Rings of the usual width that are free: every place in them is empty, so they need no clearing.
+cdef Place *POOL[POOL_SIZE]
+cdef int POOLED = 0
 
 
 cdef class ReplyQueue(Sink):
@@ -77,9 +84,16 @@ cdef class ReplyQueue(Sink):
         """A ring wide enough for every pending place."""
         cdef long long width = FIRST_PLACES, token
         cdef Place *places
+        global POOLED
         while width < self._tail - self._head:
             width *= 2
-        places = <Place *> calloc(width, sizeof(Place))
+        if FIRST_PLACES < width <= POOLED_PLACES:
+            width = POOLED_PLACES
+        if width == POOLED_PLACES and POOLED:
+            POOLED -= 1
+            places = POOL[POOLED]
+        else:
+            places = <Place *> calloc(width, sizeof(Place))
         if places == NULL:
             raise MemoryError
         if self._places != NULL:
@@ -110,13 +124,18 @@ cdef class ReplyQueue(Sink):
         return 0
 
     cdef void _free_places(self) noexcept:
+        global POOLED
         cdef long long index
         if self._places == NULL:
             return
         if self.held:
             for index in range(self._mask + 1):
                 free(self._places[index].kept)
-        free(self._places)
+        if self.held == 0 and self._mask == POOLED_PLACES - 1 and POOLED < POOL_SIZE:
+            POOL[POOLED] = self._places
+            POOLED += 1
+        else:
+            free(self._places)
         self._places = NULL
 
     cpdef object close(self):

@@ -61,6 +61,3 @@ cdef class ReplyScanner:
     cdef long long _pending
     cpdef Py_ssize_t next(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2
     cpdef bint is_mid_reply(self)
-
-
-cpdef int hash_slot(bytes key) except -1

@@ -5,16 +5,16 @@ behave alike to the byte. A *chunk* is ``bytes`` or ``bytearray``; positions cou
 arguments from the beginning of their command. Nothing is copied until an argument is asked for.
 
 Framing follows RESP (requests: arrays of bulk strings, or inline commands) and the wording and limits of Redis's
-``networking.c``; hash slots follow the cluster specification ("Key distribution model").
+``networking.c``.
 """
 
 from __future__ import annotations
 
 import re
-from binascii import crc_hqx
 from typing import Any
 
 from rproxy.resp.encode import command as encode_command
+from rproxy.resp.hash_slot import hash_slot
 from rproxy.resp.inline import split_inline
 from rproxy.resp.name_index import NameIndex
 
@@ -29,7 +29,6 @@ EMPTY = 2
 MALFORMED = -1
 """The stream cannot be read on; ``error`` says why in Redis's words."""
 
-_SLOT_MASK = 16383
 _LINE_MAX = 65536
 _REPLY_LINE_MAX = 1048576
 _UNTRUSTED_ARGUMENTS = 10
@@ -42,16 +41,6 @@ _CRLF = b"\r\n"
 _PARTIAL = 0
 _TOO_LONG = -1
 _INVALID = -2
-
-
-def hash_slot(key: bytes) -> int:
-    """The hash slot, 0 to 16383, of ``key``; of its hash tag alone where it has one."""
-    opening = key.find(b"{")
-    if opening >= 0:
-        closing = key.find(b"}", opening + 1)
-        if closing > opening + 1:
-            key = key[opening + 1 : closing]
-    return crc_hqx(key, 0) & _SLOT_MASK
 
 
 def _read_length(chunk: Chunk, position: int, end: int) -> tuple[int, int, bool]:

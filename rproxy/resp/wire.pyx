@@ -4,9 +4,10 @@ Nothing is copied: a scanner is shown a chunk and says where in it a command or 
 bounded by the chunk's end; every growth by a limit.
 """
 
-from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr
+
+from rproxy.resp.hash_slot cimport slot_of
 
 from rproxy.resp.encode import command as encode_command
 from rproxy.resp.inline import split_inline
@@ -24,7 +25,6 @@ cdef enum:
     _EMPTY = 2
     _MALFORMED = -1
     LINE_MAX = 65536
-    SLOT_MASK = 16383
     SMALL_SPANS = 64
     KEPT_SPANS = 4096
     REPLY_LINE_MAX = 1048576
@@ -36,43 +36,6 @@ cdef enum:
     LENGTH_PARTIAL = 0
     LENGTH_TOO_LONG = -1
     LENGTH_INVALID = -2
-
-
-# ---- hash slots (cluster specification, "Key distribution model": CRC16/XMODEM mod 16384) ----
-
-cdef uint16_t[256] CRC_TABLE
-
-
-cdef void fill_crc_table() noexcept:
-    cdef int byte, bit
-    cdef unsigned int crc
-    for byte in range(256):
-        crc = <unsigned int> byte << 8
-        for bit in range(8):
-            crc = (crc << 1) ^ 0x1021 if crc & 0x8000 else crc << 1
-        CRC_TABLE[byte] = crc & 0xFFFF
-
-
-fill_crc_table()
-
-
-cdef int slot_of(const unsigned char *key, Py_ssize_t size) noexcept nogil:
-    cdef const unsigned char *opening = <const unsigned char *> memchr(key, c'{', size) if size else NULL
-    cdef const unsigned char *closing
-    cdef unsigned int crc = 0
-    cdef Py_ssize_t i
-    if opening != NULL:
-        closing = <const unsigned char *> memchr(opening + 1, c'}', size - (opening + 1 - key))
-        if closing != NULL and closing != opening + 1:
-            size = closing - opening - 1
-            key = opening + 1
-    for i in range(size):
-        crc = ((crc << 8) & 0xFFFF) ^ CRC_TABLE[(crc >> 8) ^ key[i]]
-    return crc & SLOT_MASK
-
-
-cpdef int hash_slot(bytes key) except -1:
-    return slot_of(data_of(key), len(key))
 
 
 # ---- lengths ----

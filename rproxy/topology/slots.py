@@ -7,7 +7,7 @@ scanners, which hash keys in place; this is its name for everyone above them.
 
 from __future__ import annotations
 
-from rproxy.resp.wire import hash_slot
+from rproxy.resp.hash_slot import hash_slot
 
 __all__ = ["SLOT_COUNT", "hash_slot", "key_hash_part"]
 

@@ -1,3 +1,5 @@
+cimport cython
+
 from rproxy.transport.outbox cimport Outbox
 
 
@@ -26,6 +28,7 @@ cdef class Turn:
     cdef list _downstream
     cpdef double tick(self) except -1
     cpdef object mark(self, Connection connection)
+    @cython.locals(connection=Connection, marked=list, index=cython.Py_ssize_t)
     cpdef object finish(self)
 
 

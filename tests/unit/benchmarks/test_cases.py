@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.cases import CASES, DATASETS, IDLE_MEMORY, NOISE_CASES, SMALL, Case
 from benchmarks.peers import PEERS
-from rproxy.resp.wire import hash_slot
+from rproxy.resp.hash_slot import hash_slot
 
 
 def test_names_are_unique() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rproxy.commands.lookup import COMMANDS
 from rproxy.resp import encode
-from rproxy.resp.wire import COMMAND, RequestScanner, hash_slot
+from rproxy.resp.hash_slot import hash_slot
+from rproxy.resp.wire import COMMAND, RequestScanner
 from tests.support.forms import forms
 
 FORMS = forms("dispatch.fragments")

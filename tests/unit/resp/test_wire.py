@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import crcmod.predefined
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rproxy.resp.hash_slot import hash_slot
 from tests.support.forms import forms
 
 FORMS = forms("resp.wire")
 each_form = pytest.mark.parametrize("wire", FORMS, ids=lambda form: form.__name__)
-oracle_crc = crcmod.predefined.mkPredefinedCrcFun("xmodem")
 
 
 def scan_all(wire: ModuleType, stream: bytes, cuts: tuple[int, ...] = (), **limits: int) -> list[object]:
@@ -134,42 +133,13 @@ def test_common_slot_and_raw_spans(wire: ModuleType) -> None:
     scanner = wire.RequestScanner()
     stream = b"*4\r\n$3\r\nDEL\r\n$4\r\n{t}a\r\n$4\r\n{t}b\r\n$1\r\nz\r\n"
     assert scanner.next(stream, 0, len(stream)) == wire.COMMAND
-    assert scanner.common_slot(1, 2, 1) == wire.hash_slot(b"t")
+    assert scanner.common_slot(1, 2, 1) == hash_slot(b"t")
     assert scanner.common_slot(1, 3, 1) == -1
     assert stream[scanner.raw_start(2) : scanner.raw_end(3)] == b"$4\r\n{t}b\r\n$1\r\nz\r\n"
     with pytest.raises(IndexError):
         scanner.arg(4)
     with pytest.raises(IndexError):
         scanner.raw_start(0)
-
-
-@pytest.mark.parametrize(
-    ("key", "same_as"),
-    [
-        (b"{user1000}.following", b"user1000"),
-        (b"foo{}{bar}", None),
-        (b"foo{{bar}}zap", b"{bar"),
-        (b"foo{bar}{zap}", b"bar"),
-        (b"{}", None),
-        (b"{", None),
-        (b"", None),
-    ],
-)
-@each_form
-def test_hash_tags_of_the_cluster_specification(wire: ModuleType, key: bytes, same_as: bytes | None) -> None:
-    assert wire.hash_slot(key) == oracle_crc(key if same_as is None else same_as) % 16384
-
-
-@each_form
-def test_crc_of_the_cluster_specification(wire: ModuleType) -> None:
-    assert wire.hash_slot(b"123456789") == 0x31C3 % 16384
-
-
-@given(st.binary(max_size=80))
-def test_slots_agree_with_an_independent_crc(key: bytes) -> None:
-    if b"{" not in key:
-        assert {form.hash_slot(key) for form in FORMS} == {oracle_crc(key) % 16384}
-    assert len({form.hash_slot(key) for form in FORMS}) == 1
 
 
 TOKENS = st.sampled_from(

@@ -20,6 +20,7 @@ class _SourceFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """The module's source where an extension would be found; whatever else is found as it is."""
         if not fullname.startswith("rproxy."):
             return None
         spec = PathFinder.find_spec(fullname, path, target)

@@ -26,6 +26,7 @@ class _Program(click.Group):
     """Shows rproxy's own errors as lines on stderr, and nothing on Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn what it raises into lines and a status."""
         try:
             return super().invoke(ctx)
         except RproxyError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ __all__ = ["EmbeddedCluster", "EmbeddedRedis", "RedisProcess", "find_redis_serve
 SLOTS = 16384
 
 
-class _Embedded:
+class _Embedded(ABC):
     """Redis processes with a temporary directory; a context manager that starts them and leaves nothing behind."""
 
     nodes: list[RedisProcess]
@@ -53,8 +54,9 @@ class _Embedded:
             leash().release(str(self._directory))
             self._directory = None
 
+    @abstractmethod
     def _launch(self, directory: Path) -> list[RedisProcess]:
-        raise NotImplementedError
+        """Start the processes, each in a folder of its own in ``directory``."""
 
     def __enter__(self) -> Self:
         self.start()

@@ -87,6 +87,7 @@ class Worker:
         bound: dict[int, BoundRoute] = {}
 
         def bind(route_config: RouteConfig, prefix: bytes, remove_prefix: bool) -> Route:
+            """The route, and what it is bound to, noted."""
             rules = tuple(
                 MirrorRule(mirror.cluster, mirror.exclude_read_commands, mirror.runtime_fraction)
                 for mirror in route_config.request_mirror_policy

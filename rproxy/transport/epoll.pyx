@@ -130,10 +130,6 @@ cdef class EpollTurn(Turn):
 cdef class EpollTransport(Transport):
     """One socket of the set. The set holds a borrowed pointer: a closed transport lives until the round's end."""
 
-    def get_fd(self):
-        """The socket's descriptor, -1 when closed."""
-        return self.fd
-
     cdef int _set_interest(self, unsigned int interest) except -1:
         cdef epoll_event event
         if self.fd < 0 or interest == self._interest:

@@ -26,7 +26,7 @@ class UpstreamConnection(Connection):
     false for good when the connection is lost or closed.
     """
 
-    __slots__ = ("heard_at", "in_flight", "is_open", "lane", "pool", "replies", "was_open")
+    __slots__ = ("in_flight", "is_open", "lane", "pool", "replies", "was_open")
 
     def __init__(self, pool: Pool, lane: int) -> None:
         Connection.__init__(self, pool.turn, pool.traffic, True)
@@ -36,7 +36,6 @@ class UpstreamConnection(Connection):
         self.replies = ReplyScanner()
         self.is_open = True
         self.was_open = False
-        self.heard_at = self.turn.now
 
     def send(
         self,
@@ -88,7 +87,6 @@ class UpstreamConnection(Connection):
         replies = self.replies
         now = self.turn.now
         position = start
-        self.heard_at = now
         while position < end:
             size = replies.next(chunk, position, end)
             if size <= 0:

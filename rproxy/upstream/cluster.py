@@ -28,7 +28,7 @@ HOP_LIMIT = 5
 """Redirections of one request, after which the error itself goes to the client."""
 RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
-"""Seconds before a request is sent again after TRYAGAIN and its kin: doubled with each hop, inside its deadline."""
+"""Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
 
 
@@ -218,13 +218,14 @@ class Cluster:
         if self.refresher is not None:
             self.refresher.on_redirection(redirection.kind)
         self.retries += 1
-        request.hops += 1
-        if redirection.kind not in (RedirectionKind.MOVED, RedirectionKind.ASK):
+        if not redirection.kind.has_target:
             request.answer = line
-            self._park(request, min(RETRY_DELAY * 2**request.hops, RETRY_DELAY_MOST))
-        elif request.hops > HOP_LIMIT:
+            self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
+            return True
+        request.hops += 1
+        if request.hops > HOP_LIMIT:
             return False
-        elif redirection.kind is RedirectionKind.MOVED:
+        if redirection.kind is RedirectionKind.MOVED:
             self._move_slot(redirection.slot, redirection.endpoint)
             self._resubmit(request, asked)
         else:
@@ -325,11 +326,12 @@ class Cluster:
         now = self.turn.tick()
         for pool in [*self._pools.values(), *self._retired]:
             for connection in pool.connections():
+                failure = TIMEOUT if connection.was_open else UNREACHABLE
                 for sink, token, stats in connection.expire(now - self.op_timeout):
-                    self.failures[TIMEOUT.label] += 1
+                    self.failures[failure.label] += 1
                     if stats is not None:
                         stats.record(True, self.op_timeout)
-                    line = TIMEOUT.line(str(pool.endpoint))
+                    line = failure.line(str(pool.endpoint) if connection.was_open else self.name, "still connecting")
                     sink.deliver(token, line, 0, len(line))
         if self.has_parked:
             if self.refresher is not None:

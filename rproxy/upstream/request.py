@@ -13,7 +13,7 @@ class Request:
     """One unit sent to one endpoint, with its own bytes.
 
     ``affinity`` picks the connection in a pool, so that its session's order, and its RESP version, are kept. ``hops``
-    counts redirections and retries so far; ``answer`` is the error a node gave while it is retried.
+    counts how often it was sent elsewhere; ``answer`` is the error a node gave while it is retried.
     """
 
     data: bytes

@@ -5,39 +5,65 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from benchmarks.cases import DATASETS, Dataset
+from benchmarks.fake_cluster import ON_EVERY_ADDRESS, FakeSeed, check_protected, endpoints
 from benchmarks.peers import Backend
 from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis, RedisProcess
 
 SHARDS = 3
+MANY_SHARDS = 100
 _BATCH = 500
 
 
+class Node(Protocol):
+    """What a proxy is given to begin with: a server, or a seed that names others."""
+
+    @property
+    def port(self) -> int:
+        """Its port of loopback."""
+
+    @property
+    def address(self) -> str:
+        """``127.0.0.1:PORT``."""
+
+
 class Backends:
-    """A cluster of three primaries and, for proxies that know no cluster, three standalone servers.
+    """A cluster of three primaries; for proxies that know no cluster, three standalone servers; and a fake cluster.
 
     Each is started when it is first asked for, and all end with the context.
     """
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._nodes: dict[Backend, list[RedisProcess]] = {}
+        self._nodes: dict[Backend, Sequence[Node]] = {}
+        self._shared: Sequence[RedisProcess] = ()
 
-    def nodes(self, backend: Backend) -> list[RedisProcess]:
-        """The servers of one kind. Raises ``StartError``."""
+    def nodes(self, backend: Backend) -> Sequence[Node]:
+        """What the proxies before this backend are given. Raises ``StartError``."""
         if backend not in self._nodes:
-            nodes = self._start(backend)
-            for node in nodes:
-                preload(node, DATASETS)
-            self._nodes[backend] = nodes
+            self._nodes[backend] = self._start(backend)
         return self._nodes[backend]
 
-    def _start(self, backend: Backend) -> list[RedisProcess]:
+    def _start(self, backend: Backend) -> Sequence[Node]:
         if backend is Backend.CLUSTER:
-            return self._stack.enter_context(EmbeddedCluster(primaries=SHARDS, replicas=0)).nodes
-        return [self._stack.enter_context(EmbeddedRedis()).node for _ in range(SHARDS)]
+            return _loaded(self._stack.enter_context(EmbeddedCluster(primaries=SHARDS, replicas=0)).nodes)
+        if backend is Backend.STANDALONE:
+            return self._standalone()
+        shards = MANY_SHARDS if backend is Backend.HUNDRED_SHARDS else SHARDS
+        ports = [node.port for node in self._servers_on_every_address()]
+        return [self._stack.enter_context(FakeSeed(endpoints(ports, shards)))]
+
+    def _servers_on_every_address(self) -> Sequence[RedisProcess]:
+        """The servers behind the fake cluster, whatever its size."""
+        if not self._shared:
+            check_protected()
+            self._shared = self._standalone(ON_EVERY_ADDRESS)
+        return self._shared
+
+    def _standalone(self, arguments: Sequence[str] = ()) -> Sequence[RedisProcess]:
+        return _loaded([self._stack.enter_context(EmbeddedRedis(arguments)).node for _ in range(SHARDS)])
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +72,12 @@ class Backends:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+
+def _loaded(nodes: Sequence[RedisProcess]) -> Sequence[RedisProcess]:
+    for node in nodes:
+        preload(node, DATASETS)
+    return nodes
 
 
 def preload(node: RedisProcess, datasets: Sequence[Dataset]) -> None:

@@ -47,6 +47,11 @@ class Command:
     words: tuple[str, ...]
     weight: int = 1
 
+    @property
+    def keys(self) -> int:
+        """How many keys it names."""
+        return sum(RANDOM in word for word in self.words)
+
 
 def get(dataset: Dataset, weight: int = 1) -> Command:
     """GET of a random key."""
@@ -78,6 +83,11 @@ class Case:
     goals: Mapping[str, float] = field(default_factory=dict)
     is_quick: bool = False
     """Whether ``--quick`` runs it."""
+
+    @property
+    def keys(self) -> int:
+        """How many keys a command names, the largest of the mix."""
+        return max(command.keys for command in self.mix)
 
 
 CASES = (
@@ -123,3 +133,5 @@ NOISE_CASES = tuple(case for case in CASES if case.name in ("get-p1", "get-p16")
 
 IDLE_MEMORY = "idle-memory"
 """The name, among the cases, of the measurement of resident memory per idle client."""
+WORKER_SPREAD = "worker-spread"
+"""The name, among the cases, of the measurement of how evenly two workers share the clients."""

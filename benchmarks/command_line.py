@@ -9,22 +9,27 @@ from pathlib import Path
 import click
 
 from benchmarks import report as documents
-from benchmarks.cases import CASES, IDLE_MEMORY, NOISE_CASES
-from benchmarks.micro import lines
-from benchmarks.peers import PEERS
+from benchmarks.cases import CASES, IDLE_MEMORY, NOISE_CASES, WORKER_SPREAD
+from benchmarks.comparisons import COMPARISONS
+from benchmarks.micro import both_forms
+from benchmarks.peers import PEERS, RPROXY
 from benchmarks.results import FOLDER, FULL, Results, ResultsError, load_results
 from benchmarks.rounds import Plan, run
-from benchmarks.tables import whole_report
+from benchmarks.tables import micro_table, whole_report
 from rproxy.errors import RproxyError
-from rproxy.form import running_form
 
 _NO_MATPLOTLIB = "matplotlib is not installed: no charts drawn (pip install matplotlib)"
 _IDLE_CLIENTS = 5000
+_SPREAD_CLIENTS = 100
 _FULL_ROUNDS = 5
-_FULL_SECONDS = 3.0
+_FULL_SECONDS = 2.5
 _QUICK_ROUNDS = 3
 _QUICK_SECONDS = 0.8
-_CASE_NAMES = (*(case.name for case in CASES), IDLE_MEMORY)
+_CASE_NAMES = (
+    *(case.name for case in CASES),
+    *(comparison.name for comparison in COMPARISONS),
+    *(IDLE_MEMORY, WORKER_SPREAD),
+)
 _PEER_NAMES = tuple(peer.name for peer in PEERS)
 
 
@@ -67,6 +72,9 @@ def main(
         rounds=rounds or (_QUICK_ROUNDS if quick else _FULL_ROUNDS),
         seconds=seconds or (_QUICK_SECONDS if quick else _FULL_SECONDS),
         idle_clients=_IDLE_CLIENTS if IDLE_MEMORY in chosen else 0,
+        comparisons=[row for row in COMPARISONS if row.name in chosen and RPROXY.name in peers],
+        spread_clients=_SPREAD_CLIENTS if WORKER_SPREAD in chosen and RPROXY.name in peers else 0,
+        has_micro=not (cases or quick),
     )
     is_full = chosen == _CASE_NAMES and set(peers) == set(_PEER_NAMES) and plan.rounds >= _QUICK_ROUNDS
     _run(plan, FULL if is_full else None)
@@ -96,10 +104,8 @@ def show(path: Path) -> None:
 
 @main.command()
 def micro() -> None:
-    """Measure the hot modules alone; RPROXY_PURE=1 for their Python form."""
-    print(f"the {running_form()} form")
-    for line in lines():
-        print(line, flush=True)
+    """Measure the hot modules alone, in both forms."""
+    print(micro_table(both_forms()))
 
 
 def _run(plan: Plan, path: Path | None) -> None:
@@ -137,7 +143,10 @@ def _quick_cases() -> tuple[str, ...]:
 def _show_list() -> None:
     for case in CASES:
         print(f"{case.name:20} {case.title}{' (quick)' if case.is_quick else ''}")
+    for comparison in COMPARISONS:
+        print(f"{comparison.name:20} rproxy alone: {comparison.title}")
     print(f"{IDLE_MEMORY:20} resident memory per idle client, {_IDLE_CLIENTS:,} clients")
+    print(f"{WORKER_SPREAD:20} rproxy alone: how evenly two workers share {_SPREAD_CLIENTS} clients")
     print()
     for peer in PEERS:
         version = peer.version()

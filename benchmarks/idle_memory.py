@@ -20,10 +20,10 @@ _SPARE_FILES = 200
 def measure(peer: Peer, backends: Backends, clients: int) -> MemorySample:
     """Start a fresh process and connect ``clients`` clients. Raises ``StartError`` or ``LoadError``."""
     with PeerProcess(peer, backends.nodes(peer.backend)) as process, ExitStack() as stack:
-        stack.enter_context(_connect(process.port))
+        stack.enter_context(connect(process.port))
         at_rest = process.resident_memory()
         for _ in range(clients):
-            stack.enter_context(_connect(process.port))
+            stack.enter_context(connect(process.port))
         return MemorySample(at_rest, (process.resident_memory() - at_rest) / clients)
 
 
@@ -38,7 +38,8 @@ def raise_file_limit(files: int) -> str | None:
     return None
 
 
-def _connect(port: int) -> socket.socket:
+def connect(port: int) -> socket.socket:
+    """A client that has sent one PING and had its answer. Raises ``LoadError``."""
     client = socket.create_connection((HOST, port), timeout=10)
     client.sendall(_PING)
     answer = client.recv(len(_PONG))

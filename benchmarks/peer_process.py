@@ -16,9 +16,10 @@ from typing import Any, Self
 import hiredis
 import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
+from benchmarks.backends import Node
 from benchmarks.cases import SMALL
 from benchmarks.peers import CONFIGS, Peer
-from rproxy.demo.embedded import RedisProcess, free_port
+from rproxy.demo.embedded import free_port
 from rproxy.demo.leash import leash
 from rproxy.demo.wire_client import WireClient
 from rproxy.errors import StartError
@@ -31,7 +32,7 @@ _PROBED_KEYS = 50
 class PeerProcess:
     """A proxy before ``nodes``, on a free port; a context manager."""
 
-    def __init__(self, peer: Peer, nodes: Sequence[RedisProcess]) -> None:
+    def __init__(self, peer: Peer, nodes: Sequence[Node]) -> None:
         self.peer = peer
         self._nodes = nodes
         self._directory = Path(tempfile.mkdtemp(prefix="rproxy-bench-"))
@@ -78,6 +79,10 @@ class PeerProcess:
         """Resident bytes of all its processes. Raises ``StartError`` if it has ended."""
         return sum(self._of_each(lambda process: process.memory_info().rss))
 
+    def descriptors(self) -> dict[int, int]:
+        """Open descriptors by process id. Raises ``StartError`` if it has ended."""
+        return dict(self._of_each(lambda process: (process.pid, process.num_fds())))
+
     def _of_each(self, figure: Callable[[psutil.Process], Any]) -> list[Any]:
         try:
             return [figure(process) for process in self._tree()]
@@ -103,6 +108,7 @@ class PeerProcess:
             "spare_port": str(free_port()),
             "config": str(config),
             "endpoints": "\n".join(lines),
+            **self.peer.settings,
         }
         config.write_text(Template((CONFIGS / self.peer.config).read_text()).substitute(values))
         return [Template(argument).substitute(values) for argument in self.peer.arguments]

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,8 @@ class Backend(Enum):
 
     CLUSTER = "the cluster"
     STANDALONE = "standalone servers"
+    THREE_SHARDS = "a seed that names 3 shards"
+    HUNDRED_SHARDS = "a seed that names 100 shards"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Peer:
     endpoint: str
     backend: Backend = Backend.CLUSTER
     environment: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What its configuration file knows besides."""
     version_says: str = ""
     """What ``--version`` must contain for the program to be the one that is meant."""
     only: tuple[str, ...] = ()
@@ -109,26 +113,26 @@ def _module(name: str) -> Callable[[], tuple[str, ...]]:
     return lambda: (sys.executable, "-m", name)
 
 
+RPROXY = Peer(
+    name="rproxy",
+    title="rproxy",
+    locate=_module("rproxy"),
+    how_to_get="make install builds the compiled form where a C compiler is at hand",
+    arguments=("serve", "-c", "$config"),
+    config="rproxy.yaml",
+    endpoint="  - $listen",
+    environment={"RPROXY_PURE": "0"},
+    settings={"workers": "1", "command_stats": "true"},
+    version_says="compiled",
+)
+
 PEERS = (
-    Peer(
-        name="rproxy",
-        title="rproxy",
-        locate=_module("rproxy"),
-        how_to_get="make install builds the compiled form where a C compiler is at hand",
-        arguments=("serve", "-c", "$config"),
-        config="rproxy.yaml",
-        endpoint="  - $listen",
-        environment={"RPROXY_PURE": "0"},
-        version_says="compiled",
-    ),
-    Peer(
+    RPROXY,
+    replace(
+        RPROXY,
         name="rproxy-pure",
         title="rproxy, not compiled",
-        locate=_module("rproxy"),
         how_to_get="make install",
-        arguments=("serve", "-c", "$config"),
-        config="rproxy.yaml",
-        endpoint="  - $listen",
         environment={"RPROXY_PURE": "1"},
         version_says="pure",
         only=("get-p16", "set-p16"),

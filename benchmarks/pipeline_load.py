@@ -73,10 +73,11 @@ async def _run(case: Case, port: int, commands: int) -> LoadReport:
     seconds = time.perf_counter() - started
     for client in clients:
         client.close()
-    return _report(run.latencies, case.pipeline, seconds)
+    return report_of(run.latencies, case.pipeline, seconds)
 
 
-def _report(latencies: Sequence[float], pipeline: int, seconds: float) -> LoadReport:
+def report_of(latencies: Sequence[float], pipeline: int, seconds: float) -> LoadReport:
+    """The report of batches of ``pipeline`` commands that took ``latencies``, over ``seconds`` in all."""
     ordered = sorted(latencies)
     p50, p99 = (ordered[int(len(ordered) * share)] * 1000 for share in (0.5, 0.99))
     commands = len(ordered) * pipeline

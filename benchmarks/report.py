@@ -36,6 +36,9 @@ BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "ratio": tables.ratio_table,
     "clients": tables.clients_table,
     "memory": tables.memory_table,
+    "bars": tables.bars_table,
+    "comparisons": tables.comparisons_table,
+    "micro": lambda results: tables.micro_table(results.micro),
 }
 _BLOCK = re.compile(r"(<!-- begin benchmarks:([\w-]+) -->\n).*?(<!-- end benchmarks:\2 -->)", re.DOTALL)
 

@@ -70,10 +70,12 @@ class CaseResult:
         samples = self.samples.get(peer)
         return Spread.of([figure(sample) for sample in samples]) if samples else None
 
-    def ratio(self, peer: str, reference: str) -> Spread | None:
-        """Processor time per command of ``peer`` to that of ``reference`` in the same round, over the rounds."""
+    def ratio(
+        self, peer: str, reference: str, figure: Callable[[Sample], float] = lambda sample: sample.processor_us
+    ) -> Spread | None:
+        """A figure of ``peer`` to the ``reference``'s in the same round, over the rounds."""
         pairs = zip(self.samples.get(peer, ()), self.samples.get(reference, ()), strict=False)
-        ratios = [one.processor_us / other.processor_us for one, other in pairs if other.processor_us]
+        ratios = [figure(one) / figure(other) for one, other in pairs if figure(other)]
         return Spread.of(ratios) if ratios else None
 
 
@@ -89,6 +91,10 @@ class Spread:
     def of(cls, figures: Sequence[float]) -> Self:
         """Of one figure or more."""
         return cls(median(figures), min(figures), max(figures))
+
+    def scaled(self, factor: float) -> Spread:
+        """Each figure times ``factor``."""
+        return Spread(self.median * factor, self.least * factor, self.greatest * factor)
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class Machine:
 
 @dataclass
 class Results:
-    """A whole run. ``noise`` and ``cases`` in the order of the table of cases; ``memory`` by peer."""
+    """A whole run. ``noise``, ``cases`` and ``comparisons`` in the order of their tables; ``memory`` by peer."""
 
     taken: str
     """Date and time, UTC, ISO 8601."""
@@ -122,6 +128,16 @@ class Results:
     cases: list[CaseResult] = field(default_factory=list)
     idle_clients: int = 0
     memory: dict[str, list[MemorySample]] = field(default_factory=dict)
+    comparisons: list[CaseResult] = field(default_factory=list)
+    spread_clients: int = 0
+    worker_spread: list[float] = field(default_factory=list)
+    """Of each round: the clients of the fuller worker, divided by its fair share."""
+    micro: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Nanoseconds for each thing done, by form and micro benchmark."""
+
+    def found(self, name: str) -> CaseResult | None:
+        """The rounds of the case or comparison ``name``."""
+        return next((result for result in (*self.cases, *self.comparisons) if result.name == name), None)
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from statistics import median
 
+from benchmarks.bars import BARS, verdict
 from benchmarks.cases import CASES, Case
+from benchmarks.comparisons import COMPARISONS
 from benchmarks.peers import PEERS, REFERENCE
 from benchmarks.results import CaseResult, Results, Spread
 from benchmarks.rounds import AGAIN
@@ -13,6 +16,7 @@ from benchmarks.rounds import AGAIN
 CASE_OF = {case.name: case for case in CASES}
 NOTHING = "-"
 TITLES = {peer.name: peer.title for peer in PEERS}
+_COMPARED = {comparison.name: comparison.title for comparison in COMPARISONS}
 
 
 def peers_of(results: Results) -> list[str]:
@@ -80,6 +84,39 @@ def memory_table(results: Results) -> str:
     return _table(heading, rows) if rows else ""
 
 
+def bars_table(results: Results) -> str:
+    """The figures of rproxy that have a goal and are no ratio of processor time to the reference's."""
+    rows = []
+    for bar in BARS:
+        if bar.is_in(results):
+            measured = bar.measure(results)
+            rows.append((bar.title, _spread(measured, 2), f"≤ {bar.goal:g}: {verdict(measured, bar.goal)}"))
+    return _table(("rproxy", "measured", "goal"), rows) if rows else ""
+
+
+def comparisons_table(results: Results) -> str:
+    """What stands behind the ratios of the comparisons: where the processor time of both sides went."""
+    rows = []
+    for comparison in COMPARISONS:
+        result = results.found(comparison.name)
+        for label, side in comparison.sides.items():
+            if result and label in result.samples:
+                spreads = (
+                    result.spread(label, attrgetter(figure)) for figure in ("user_us", "system_us", "processor_us")
+                )
+                figures = (spread.scaled(1 / side.case.keys) for spread in spreads if spread)
+                rows.append((f"{side.title}, {comparison.under}", *(_median(figure, 2) for figure in figures)))
+    return _table(("µs per key", "user", "kernel", "both"), rows) if rows else ""
+
+
+def micro_table(micro: Mapping[str, Mapping[str, float]]) -> str:
+    """Nanoseconds of the hot modules alone, in each form. Empty where they were not measured."""
+    forms = list(micro)
+    names = list(dict.fromkeys(name for figures in micro.values() for name in figures))
+    rows = [(name, *(_nanoseconds(micro[form].get(name)) for form in forms)) for name in names]
+    return _table(("ns per operation", *forms), rows) if rows else ""
+
+
 def noise_line(results: Results) -> str:
     """How much two processes of one proxy differ."""
     parts = []
@@ -102,7 +139,7 @@ def conditions(results: Results) -> str:
         *(f"Missing: {why}." for why in results.missing.values()),
         *(
             f"Failed: {TITLES.get(peer, peer)} in {_title(result)}: {why}."
-            for result in results.cases
+            for result in (*results.cases, *results.comparisons)
             for peer, why in result.failures.items()
         ),
     ]
@@ -114,17 +151,19 @@ def whole_report(results: Results) -> str:
     parts = (
         conditions(results),
         noise_line(results),
-        processor_table(results),
-        ratio_table(results),
-        clients_table(results),
+        *((processor_table(results), ratio_table(results)) if results.cases else ()),
+        bars_table(results),
+        comparisons_table(results),
+        clients_table(results) if results.cases else "",
         memory_table(results),
+        micro_table(results.micro),
     )
     return "\n\n".join(part for part in parts if part)
 
 
 def _title(result: CaseResult) -> str:
     case: Case | None = CASE_OF.get(result.name)
-    return case.title if case else result.name
+    return case.title if case else _COMPARED.get(result.name, result.name)
 
 
 def _goals(result: CaseResult, peers: Iterable[str]) -> str:
@@ -135,8 +174,7 @@ def _goals(result: CaseResult, peers: Iterable[str]) -> str:
 
 def _goal(result: CaseResult, peer: str, goal: float) -> str:
     ratio = result.ratio(peer, REFERENCE)
-    verdict = "not measured" if ratio is None else "met" if ratio.median <= goal else "missed"
-    return f"{TITLES[peer]} ≤ {goal:.2f}: {verdict}"
+    return f"{TITLES[peer]} ≤ {goal:.2f}: {verdict(ratio, goal)}"
 
 
 def _spread(spread: Spread | None, digits: int) -> str:
@@ -147,6 +185,10 @@ def _spread(spread: Spread | None, digits: int) -> str:
 
 def _median(spread: Spread | None, digits: int) -> str:
     return NOTHING if spread is None else f"{spread.median:,.{digits}f}"
+
+
+def _nanoseconds(figure: float | None) -> str:
+    return NOTHING if figure is None else f"{figure:,.0f}"
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiohttp import web
+from rproxy.admin.connection import HEAD_LIMIT, Connection
+from rproxy.admin.pages import AdminSource
 
-from rproxy.admin.app import AdminSource, make_app
-
+CONNECTIONS_LIMIT = 64
+"""Connections that are open at once."""
 _CLOSE_WITHIN = 1.0
 """Seconds that answers under way have when the server closes."""
 
@@ -17,10 +19,45 @@ _CLOSE_WITHIN = 1.0
 @asynccontextmanager
 async def admin_server(source: AdminSource, listening: socket.socket) -> AsyncIterator[None]:
     """Answer over ``source`` on the socket ``listening``, which is closed at the end. There is no access log."""
-    runner = web.AppRunner(make_app(source), access_log=None, shutdown_timeout=_CLOSE_WITHIN)
-    await runner.setup()
+    connections = _Connections(source)
+    server = await asyncio.start_server(connections.serve, sock=listening, limit=HEAD_LIMIT)
     try:
-        await web.SockSite(runner, listening).start()
         yield
     finally:
-        await runner.cleanup()
+        server.close()
+        await connections.close()
+
+
+class _Connections:
+    """The open connections, the oldest first, with the tasks that serve them."""
+
+    def __init__(self, source: AdminSource) -> None:
+        self._source = source
+        self._tasks: dict[Connection, asyncio.Task[None]] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a new client. At the limit the oldest makes room, so that no crowd of silent ones keeps a probe out."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio runs this as a task
+        if len(self._tasks) >= CONNECTIONS_LIMIT:
+            self._tasks.pop(next(iter(self._tasks))).cancel()
+        connection = Connection(self._source, reader, writer)
+        self._tasks[connection] = task
+        try:
+            await connection.serve()
+        finally:
+            self._tasks.pop(connection, None)
+
+    async def close(self) -> None:
+        """Close what waits for a request at once, and what answers one soon."""
+        tasks = list(self._tasks.values())
+        for connection, task in list(self._tasks.items()):
+            if not connection.is_answering:
+                task.cancel()
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=_CLOSE_WITHIN)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)

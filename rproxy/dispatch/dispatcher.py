@@ -13,11 +13,11 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.fragments import Fragments
 from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
-from rproxy.dispatch.split import send_fragments
+from rproxy.dispatch.split import copy_fragments, send_fragments
 from rproxy.dispatch.split_reply import SplitReply
 from rproxy.dispatch.whole import handle_whole
 from rproxy.resp.wire import RequestScanner
-from rproxy.upstream.sink import MIRRORED, Sink
+from rproxy.upstream.sink import Sink
 
 
 class Dispatcher:
@@ -96,7 +96,7 @@ class Dispatcher:
             if slot >= 0 or mirror.cluster.is_single:
                 mirror.copy(spec, scanner.chunk, scanner.base, scanner.base + scanner.size, max(slot, 0))
             else:
-                send_fragments(mirror.cluster, spec, scanner, Fragments(spec, scanner), MIRRORED, 0)
+                copy_fragments(mirror, spec, scanner, Fragments(spec, scanner))
 
     # -- the rest
 

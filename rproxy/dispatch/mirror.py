@@ -10,6 +10,9 @@ from rproxy.routing.routes import MirrorRule
 from rproxy.upstream.cluster import Cluster
 from rproxy.upstream.sink import MIRRORED
 
+BYTES_MOST = 64 * 1024**2
+"""Bytes of unanswered copies on one connection to a mirror; further ones are dropped, however few they are."""
+
 
 class Mirror:
     """One mirror of one route. ``sent`` and ``dropped`` count requests: what finds no room is dropped at once."""
@@ -32,7 +35,11 @@ class Mirror:
         """Send ``chunk[start:end]`` to the mirror's primary of ``slot`` if there is room for it."""
         cluster = self.cluster
         connection = cluster.connection_for(slot, False, 0)
-        if connection is None or connection.in_flight.count() >= self.queue_limit:
+        if (
+            connection is None
+            or connection.in_flight.count() >= self.queue_limit
+            or connection.outbox.size() + end - start > BYTES_MOST
+        ):
             self.dropped += 1
             return
         self.sent += 1

@@ -2,7 +2,7 @@
 
 It is a fresh interpreter that inherits its listening sockets, not a fork: a worker is started again at any time, when
 the supervisor has a loop, threads and connections that a forked child must not touch; and a fresh worker does not carry
-the memory of aiohttp and prometheus_client.
+the memory of prometheus_client.
 """
 
 from __future__ import annotations

@@ -326,18 +326,24 @@ class Cluster:
         now = self.turn.tick()
         for pool in [*self._pools.values(), *self._retired]:
             for connection in pool.connections():
-                failure = TIMEOUT if connection.was_open else UNREACHABLE
-                for sink, token, stats in connection.expire(now - self.op_timeout):
-                    self.failures[failure.label] += 1
-                    if stats is not None:
-                        stats.record(True, self.op_timeout)
-                    line = failure.line(str(pool.endpoint) if connection.was_open else self.name, "still connecting")
-                    sink.deliver(token, line, 0, len(line))
+                self._expire(connection, now - self.op_timeout)
         if self.has_parked:
             if self.refresher is not None:
                 self.refresher.on_failure()
             self._leave_parking()
         self._retired = [pool for pool in self._retired if not pool.retire()]
+
+    def _expire(self, connection: UpstreamConnection, before: float) -> None:
+        """Answer the requests begun before ``before`` that the connection has not."""
+        if connection.was_open:
+            failure, line = TIMEOUT, TIMEOUT.line(str(connection.pool.endpoint))
+        else:
+            failure, line = UNREACHABLE, UNREACHABLE.line(self.name, "still connecting")
+        for sink, token, stats in connection.expire(before):
+            self.failures[failure.label] += 1
+            if stats is not None:
+                stats.record(True, self.op_timeout)
+            sink.deliver(token, line, 0, len(line))
 
     def in_flight(self) -> int:
         """Requests that wait for a reply."""

@@ -108,11 +108,16 @@ class UpstreamConnection(Connection):
             self.fail(GARBAGE, "a reply without a request")
             return False
         is_error = first == _ERROR
-        if is_error and flight.sink is not DISCARD and self._redirect(bytes(chunk[start : start + size])):
+        if (
+            is_error
+            and flight.sink is not DISCARD
+            and flight.size <= self.outbox.sent()
+            and self._redirect(bytes(chunk[start : start + size]))
+        ):
             self.outbox.release(flight.size)
             return self.is_open
         if not self.outbox.release(flight.size):
-            self.fail(GARBAGE, "a reply before its request was sent")
+            self.fail(GARBAGE, "a reply before its request was sent", has_popped=True)
             return False
         if flight.stats is not None:
             flight.stats.record(is_error, now - flight.started)
@@ -152,8 +157,11 @@ class UpstreamConnection(Connection):
         """The socket failed, or could not be opened."""
         self.fail(LOST, reason)
 
-    def fail(self, failure: Failure, reason: str) -> None:
-        """Close, and hand every request in flight to the cluster, oldest first, to be retried or answered."""
+    def fail(self, failure: Failure, reason: str, has_popped: bool = False) -> None:
+        """Close, and hand every request in flight to the cluster, oldest first, to be retried or answered.
+
+        ``has_popped``: the oldest was popped already, with its bytes still in the outbox.
+        """
         if not self.is_open:
             return
         self.is_open = False
@@ -164,11 +172,12 @@ class UpstreamConnection(Connection):
         flight = self.in_flight
         sent = self.outbox.sent()
         offset = 0
-        while flight.pop():
+        has_more = has_popped or flight.pop()
+        while has_more:
             data = self.outbox.copy(offset, flight.size)
             offset += flight.size
-            if flight.sink is DISCARD:
-                continue
-            was_written = offset <= sent
-            cluster.on_request_lost(self._request(data), failure, reason, self.pool.endpoint, was_written)
+            if flight.sink is not DISCARD:
+                was_written = offset <= sent
+                cluster.on_request_lost(self._request(data), failure, reason, self.pool.endpoint, was_written)
+            has_more = flight.pop()
         self.outbox.clear()

@@ -52,6 +52,8 @@ async def dial(endpoint: Endpoint, commands: Sequence[Sequence[bytes]], timeout:
             return sock
     except TimeoutError:
         raise DialError(f"no connection within {timeout:g} s") from None
+    except UnicodeError:  # what the resolver says to an empty or overlong label
+        raise DialError(f"{endpoint.host} is no host name") from None
     except OSError as error:
         raise DialError(os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)) from None
 

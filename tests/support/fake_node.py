@@ -38,6 +38,7 @@ class Peer:
 
     def __init__(self, node: FakeNode, writer: asyncio.StreamWriter) -> None:
         self.commands: list[Command] = []
+        self.closed = asyncio.Event()
         self._node = node
         self._writer = writer
 
@@ -66,6 +67,7 @@ class Peer:
         finally:
             answering.cancel()
             self._writer.close()
+            self.closed.set()
 
     async def _answer(self, waiting: asyncio.Queue[Command]) -> None:
         while True:
@@ -144,6 +146,11 @@ class FakeNode:
             while self.count(name) < times:
                 self._heard.clear()
                 await self._heard.wait()
+
+    async def until_closed(self, peer: int) -> None:
+        """Wait until the connection number ``peer`` is closed. Raises ``TimeoutError``."""
+        async with asyncio.timeout(PATIENCE):
+            await self.peers[peer].closed.wait()
 
     async def __aenter__(self) -> Self:
         await self.start()

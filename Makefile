@@ -25,6 +25,7 @@ test: install
 bench: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks report
 
 bench-quick: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev,bench]'

@@ -86,7 +86,8 @@ def _tell_conditions(plan: Plan, missing: Mapping[str, str], tell: Tell) -> None
         tell(f"missing: {why}")
     if RedisBenchmark().version() is None:
         tell("redis-benchmark is not on PATH: the harness's own load runs every case instead (see docs/performance.md)")
-    clients = max([plan.idle_clients, *(case.clients for case in plan.cases)])
+    compared = [side.case for comparison in plan.comparisons for side in comparison.sides.values()]
+    clients = max([plan.idle_clients, *(case.clients for case in (*plan.cases, *compared))])
     if why_not := idle_memory.raise_file_limit(clients):
         tell(why_not)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from benchmarks.backends import Backends
@@ -21,5 +22,9 @@ def measure(backends: Backends, clients: int) -> float:
         before = process.descriptors()
         for _ in range(clients):
             stack.enter_context(connect(process.port))
-        after = process.descriptors()
-        return max(after[pid] - before.get(pid, 0) for pid in after) / (clients / _WORKERS)
+        return share_of_fuller(before, process.descriptors(), clients / _WORKERS)
+
+
+def share_of_fuller(before: Mapping[int, int], after: Mapping[int, int], fair_share: float) -> float:
+    """What the process that opened the most descriptors opened, divided by ``fair_share``."""
+    return max(count - before.get(pid, 0) for pid, count in after.items()) / fair_share

@@ -26,4 +26,15 @@ def results() -> Results:
     ]
     run.idle_clients = 5000
     run.memory = {"rproxy": [MemorySample(50 * 2**20, 2048.0)], "envoy": [MemorySample(60 * 2**20, 8192.0)]}
+    run.comparisons = [
+        CaseResult("100-shards", "redis-benchmark", {"changed": [sample(1, 2)], "plain": [sample(1, 1)]}),
+        CaseResult(
+            "mget-10000",
+            "redis-benchmark",
+            {"changed": [sample(2, 4, commands=10_000)], "plain": [sample(3, 2)]},
+        ),
+        CaseResult("two-workers", "", failures={"changed": "rproxy has ended"}),
+    ]
+    run.spread_clients = 100
+    run.worker_spread = [1.04, 1.0, 1.08]
     return run

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from benchmarks import command_line
 from benchmarks.cases import CASES, NOISE_CASES
 from benchmarks.command_line import main
+from benchmarks.comparisons import COMPARISONS
 from benchmarks.peers import PEERS
 from benchmarks.results import FULL
 from benchmarks.rounds import Plan
@@ -34,7 +35,17 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Plan, Path |
 
 def test_everything_by_default(planned: Callable[..., tuple[Plan, Path | None]]) -> None:
     plan, path = planned()
-    assert plan == Plan(list(CASES), NOISE_CASES, list(PEERS), rounds=5, seconds=3.0, idle_clients=5000)
+    assert plan == Plan(
+        list(CASES),
+        NOISE_CASES,
+        list(PEERS),
+        rounds=5,
+        seconds=2.5,
+        idle_clients=5000,
+        comparisons=list(COMPARISONS),
+        spread_clients=100,
+        has_micro=True,
+    )
     assert path == FULL
 
 
@@ -44,6 +55,7 @@ def test_quick_runs_fewer_and_does_not_replace_the_full_run(
     plan, path = planned("--quick")
     assert [case.name for case in plan.cases] == ["get-p1", "set-p1", "get-p16", "set-p16", "get-p64", "set-p64"]
     assert (plan.rounds, plan.idle_clients, path) == (3, 0, None)
+    assert (plan.comparisons, plan.spread_clients, plan.has_micro) == ([], 0, False)
 
 
 def test_one_case_and_some_peers(planned: Callable[..., tuple[Plan, Path | None]]) -> None:
@@ -56,6 +68,19 @@ def test_one_case_and_some_peers(planned: Callable[..., tuple[Plan, Path | None]
 def test_idle_memory_alone(planned: Callable[..., tuple[Plan, Path | None]]) -> None:
     plan, _ = planned("--case", "idle-memory")
     assert (plan.cases, plan.idle_clients) == ([], 5000)
+
+
+def test_rproxy_against_itself(planned: Callable[..., tuple[Plan, Path | None]]) -> None:
+    plan, path = planned("--case", "two-workers", "--case", "worker-spread")
+    assert [comparison.name for comparison in plan.comparisons] == ["two-workers"]
+    assert (plan.cases, plan.noise_cases, plan.spread_clients, plan.has_micro, path) == ([], [], 100, False, None)
+
+
+def test_without_rproxy_there_is_nothing_to_compare_with_itself(
+    planned: Callable[..., tuple[Plan, Path | None]],
+) -> None:
+    plan, path = planned("--peers", "envoy")
+    assert (plan.comparisons, plan.spread_clients, path) == ([], 0, None)
 
 
 def test_a_peer_that_nobody_knows() -> None:

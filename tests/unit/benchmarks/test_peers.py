@@ -11,12 +11,12 @@ import yaml
 from benchmarks.peers import CONFIGS, PEERS, Peer
 from rproxy.config.loader import parse
 
-PLACES = {"host": "127.0.0.1", "port": "7000", "listen": "127.0.0.1:7000"}
+PLACES = {"host": "127.0.0.1", "port": "7000", "listen": "127.0.0.1:7000", "spare_port": "7001"}
 
 
 def filled(peer: Peer) -> str:
     endpoints = "\n".join(Template(peer.endpoint).substitute(PLACES) for _ in range(3))
-    return Template((CONFIGS / peer.config).read_text()).substitute(PLACES, endpoints=endpoints)
+    return Template((CONFIGS / peer.config).read_text()).substitute(PLACES, endpoints=endpoints, **peer.settings)
 
 
 def peer_called(name: str) -> Peer:
@@ -45,7 +45,7 @@ def test_its_configuration_names_every_node_and_leaves_no_gap(peer: Peer) -> Non
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 def test_its_arguments_use_places_that_exist(peer: Peer) -> None:
     for argument in peer.arguments:
-        Template(argument).substitute(PLACES, config="file", spare_port="1")
+        Template(argument).substitute(PLACES, config="file")
 
 
 @pytest.mark.parametrize("name", ["envoy", "twemproxy"])
@@ -57,6 +57,7 @@ def test_rproxy_accepts_its_configuration() -> None:
     config = parse(filled(peer_called("rproxy")), "rproxy.yaml")
     settings = config.listeners[0].redis_proxy.settings
     assert config.workers == 1
+    assert config.admin is not None
     assert settings.enable_command_stats
     assert settings.enable_redirection
     assert len(config.clusters[0].endpoints) == 3

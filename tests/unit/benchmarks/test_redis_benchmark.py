@@ -21,6 +21,11 @@ def test_a_command_with_commas_and_quotes() -> None:
     assert parse(output, 10) == LoadReport(10, 1000.5, 2.5, 4.5)
 
 
+def test_a_command_of_any_size() -> None:
+    command = "MGET " + " ".join(["small:__rand_int__"] * 10_000)
+    assert parse(f'{HEADING}\n"{command}","194.5","1","1","2.5","3","4.5","5"\n', 97) == LoadReport(97, 194.5, 2.5, 4.5)
+
+
 @pytest.mark.parametrize("output", ["", HEADING, "WARNING: Could not fetch server CONFIG"])
 def test_no_row(output: str) -> None:
     with pytest.raises(LoadError, match=r"^redis-benchmark printed no result"):

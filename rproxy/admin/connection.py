@@ -27,6 +27,8 @@ class Connection:
 
     def __init__(self, source: AdminSource, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.is_answering = False
+        self.is_last_answer = False
+        """Whether the connection is to end with the answer under way."""
         self._source = source
         self._reader = reader
         self._writer = writer
@@ -79,7 +81,8 @@ class Connection:
             ("Content-Length", str(len(response.body))),
             *response.headers,
         ]
-        if self._http.their_state in {h11.IDLE, h11.SEND_BODY, h11.ERROR}:  # the request has not ended
+        is_cut = self._http.their_state in {h11.IDLE, h11.SEND_BODY, h11.ERROR}  # the request has not ended
+        if is_cut or self.is_last_answer:
             headers.append(("Connection", "close"))
         reason = HTTPStatus(response.status).phrase
         events = [

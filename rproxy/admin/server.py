@@ -52,6 +52,7 @@ class _Connections:
         """Close what waits for a request at once, and what answers one soon."""
         tasks = list(self._tasks.values())
         for connection, task in list(self._tasks.items()):
+            connection.is_last_answer = True
             if not connection.is_answering:
                 task.cancel()
         if not tasks:

@@ -85,7 +85,7 @@ def test_keyslot_needs_a_key() -> None:
 def test_small_commands_import_no_large_library() -> None:
     code = (
         "import sys; from rproxy.cli.main import main; main(['keyslot', 'a'], standalone_mode=False);"
-        "print(sorted({'pydantic', 'yaml', 'aiohttp', 'uvloop', 'asyncio', 'prometheus_client'} & set(sys.modules)))"
+        "print(sorted({'pydantic', 'yaml', 'h11', 'uvloop', 'asyncio', 'prometheus_client'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines() == ["15495 a", "[]"]

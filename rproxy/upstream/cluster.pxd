@@ -34,11 +34,12 @@ cdef class Cluster:
     cdef readonly object parking
     cdef public bint has_parked
     cdef readonly bint is_single
-    cdef list _slots
+    cdef list _shards
+    cdef const unsigned short[::1] _shard_at
     cdef dict _pools
     cdef list _retired
     cdef list _stats
-    @cython.locals(shard=ShardPools, pool=Pool)
+    @cython.locals(index=cython.int, shard=ShardPools, pool=Pool)
     cpdef UpstreamConnection connection_for(self, int slot, bint is_read, Py_ssize_t affinity)
     @cython.locals(index=cython.int, stats=CommandStats)
     cpdef CommandStats stats_of(self, CommandSpec spec)

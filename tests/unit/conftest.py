@@ -1,0 +1,57 @@
+"""Scripted nodes, and what is tested before them, for every package."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.dispatch import Dispatch
+from tests.support.downstream import Downstream
+from tests.support.fake_node import Answer, FakeNode
+
+StartNode = Callable[..., Awaitable[FakeNode]]
+
+
+@pytest.fixture
+async def start_node() -> AsyncIterator[StartNode]:
+    """Starts fake nodes, which are stopped at the end."""
+    nodes: list[FakeNode] = []
+
+    async def start(answers: Mapping[str, Answer] | None = None) -> FakeNode:
+        nodes.append(FakeNode(answers))
+        await nodes[-1].start()
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        await node.stop()
+
+
+@pytest.fixture
+async def make_dispatch(start_node: StartNode) -> AsyncIterator[Callable[..., Dispatch]]:
+    """Makes dispatchers under test, which are closed before the nodes are stopped."""
+    made: list[Dispatch] = []
+
+    def make(*arguments: Any, **keywords: Any) -> Dispatch:
+        made.append(Dispatch(*arguments, **keywords))
+        return made[-1]
+
+    yield make
+    for dispatch in made:
+        await dispatch.close()
+
+
+@pytest.fixture
+async def make_downstream(start_node: StartNode) -> AsyncIterator[Callable[..., Downstream]]:
+    """Makes listeners under test, which are closed before the nodes are stopped."""
+    made: list[Downstream] = []
+
+    def make(*arguments: Any, **keywords: Any) -> Downstream:
+        made.append(Downstream(*arguments, **keywords))
+        return made[-1]
+
+    yield make
+    for downstream in made:
+        await downstream.close()

@@ -53,8 +53,17 @@ class RedisBenchmark:
         except subprocess.TimeoutExpired:
             raise LoadError(f"redis-benchmark was not done in {_TIMEOUT} s") from None
         if answer.returncode:
-            raise LoadError(f"redis-benchmark: {_last_line(answer.stderr) or _last_line(answer.stdout)}")
+            raise LoadError(f"redis-benchmark: {why_failed(answer.stdout, answer.stderr) or answer.returncode}")
         return parse(answer.stdout, commands)
+
+
+def why_failed(output: str, errors: str) -> str:
+    """The last line that tells of an error: replies are told on one stream, broken connections on the other.
+
+    It warns of any proxy, since none answers CONFIG as a server does.
+    """
+    lines = [line for line in (*errors.splitlines(), *output.splitlines()) if not line.startswith(("WARNING", '"'))]
+    return _last_line("\n".join(lines))
 
 
 def parse(output: str, commands: int) -> LoadReport:

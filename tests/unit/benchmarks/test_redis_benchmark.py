@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.cases import CASES
 from benchmarks.load import LoadError, LoadReport
-from benchmarks.redis_benchmark import RedisBenchmark, parse
+from benchmarks.redis_benchmark import RedisBenchmark, parse, why_failed
 
 HEADING = (
     '"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"'
@@ -30,6 +30,26 @@ def test_a_command_of_any_size() -> None:
 def test_no_row(output: str) -> None:
     with pytest.raises(LoadError, match=r"^redis-benchmark printed no result"):
         parse(output, 10)
+
+
+@pytest.mark.parametrize(
+    ("output", "errors", "why"),
+    [
+        (
+            f"{HEADING}\nError from server: ERR no\n",
+            "WARNING: Could not fetch server CONFIG\n",
+            "Error from server: ERR no",
+        ),
+        (
+            HEADING,
+            "WARNING: Could not fetch server CONFIG\nError: Server closed the connection\n",
+            "Error: Server closed the connection",
+        ),
+        (HEADING, "WARNING: Could not fetch server CONFIG\n", ""),
+    ],
+)
+def test_the_error_is_told_and_not_the_warning(output: str, errors: str, why: str) -> None:
+    assert why_failed(output, errors) == why
 
 
 def test_a_mix_of_commands_is_not_for_it() -> None:

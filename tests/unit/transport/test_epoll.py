@@ -1,0 +1,120 @@
+"""What is particular to sockets in an epoll set; what both transports promise is tested in ``test_attach``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+epoll = pytest.importorskip(
+    "rproxy.transport.epoll", reason="the epoll transport exists in the compiled form only", exc_type=ImportError
+)
+
+
+@pytest.fixture
+async def turn() -> AsyncIterator[Any]:
+    made = epoll.EpollTurn(asyncio.get_running_loop())
+    yield made
+    made.stop()
+
+
+async def test_a_reply_may_be_sent_past_the_outbox(serve: Any) -> None:
+    connection, far = await serve()
+    assert connection.transport.send_now(b"-abc-", 1, 4) == 3
+    assert await far.read(3) == b"abc"
+    assert connection.traffic.sent_bytes == 3
+
+
+async def test_nothing_is_sent_past_what_the_socket_did_not_take(serve: Any) -> None:
+    connection, far = await serve()
+    big = b"x" * 20_000_000
+    taken = connection.transport.send_now(big, 0, len(big))
+    assert 0 < taken < len(big)
+    connection.outbox.append(big, taken, len(big))
+    connection.turn.mark(connection)
+    await asyncio.sleep(0)
+    assert connection.transport.send_now(b"too early", 0, 9) == 0
+    assert await far.read(len(big)) == big
+    await connection.until(lambda: connection.events == ["sent"])
+    assert connection.transport.send_now(b"now", 0, 3) == 3
+
+
+async def test_a_closed_transport_takes_nothing(serve: Any) -> None:
+    connection, _ = await serve()
+    transport = connection.transport
+    transport.close()
+    assert (transport.fd, transport.send_now(b"abc", 0, 3)) == (-1, 0)
+
+
+async def test_a_connection_that_fails_is_closed_alone(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    broken, broken_end = await serve()
+    sound, sound_end = await serve()
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    broken.on_line = fail
+    with caplog.at_level(logging.ERROR, "rproxy.transport"):
+        await asyncio.gather(broken_end.send(b"boom\n"), sound_end.send(b"hello\n"))
+        await sound.until(lambda: sound.received)
+        await broken.until(lambda: broken.events)
+    assert broken.events == ["lost: internal error"]
+    assert await broken_end.read(1) == b""
+    assert "a bug" in caplog.text
+    sound.say(b"still here")
+    assert await sound_end.read(10) == b"still here"
+
+
+async def test_connections_that_are_ready_together_may_close_each_other(serve: Any, turn: Any) -> None:
+    for _ in range(20):
+        served = [await serve() for _ in range(2)]
+        for (connection, _), (other, _) in zip(served, reversed(served), strict=True):
+            connection.on_line = lambda other=other: other.transport.close()
+        for _, far in served:
+            far.sock.send(b"hello\n")
+        turn.run()
+        assert sorted(connection.received for connection, _ in served) == [b"", b"hello\n"]
+        assert [connection.transport is None for connection, _ in served].count(True) == 1
+
+
+async def test_a_descriptor_can_be_used_again(serve: Any, turn: Any, pairs: Any, connection_type: Any) -> None:
+    first, _ = await serve()
+    near, far = await pairs()
+    descriptor = first.transport.fd
+    first.transport.close()
+    with near:
+        os.dup2(near.fileno(), descriptor)
+    second = connection_type(turn)
+    turn.attach(descriptor, second)
+    with far:
+        far.send(b"hello\n")
+        turn.run()
+    assert (first.received, second.received) == (b"", b"hello\n")
+
+
+async def test_one_run_reads_every_socket_and_writes_what_came_of_it(serve: Any, turn: Any) -> None:
+    served = [await serve() for _ in range(20)]
+    for connection, far in served:
+        connection.on_line = lambda connection=connection: connection.say(b"heard\n")
+        far.sock.send(b"hello\n")
+    turn.run()
+    assert [far.sock.recv(100) for _, far in served] == [b"heard\n"] * 20
+    assert not turn.is_running
+
+
+async def test_stopping_closes_every_socket(serve: Any, turn: Any) -> None:
+    served = [await serve() for _ in range(3)]
+    turn.stop()
+    turn.stop()
+    for connection, far in served:
+        assert connection.transport is None
+        assert await far.read(1) == b""
+
+
+async def test_a_descriptor_that_cannot_be_watched_is_refused(turn: Any, connection_type: Any, tmp_path: Any) -> None:
+    with (tmp_path / "file").open("wb") as file, pytest.raises(OSError, match="Operation not permitted"):
+        turn.attach(file.fileno(), connection_type(turn))

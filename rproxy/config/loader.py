@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from rproxy.config.document import Document, DocumentError, read_document
 from rproxy.config.models import Config
-from rproxy.config.passwords import with_passwords
+from rproxy.config.passwords import masked, with_passwords
 from rproxy.config.problems import InvalidConfigError, Problem, path_of
 from rproxy.config.validation import validate
 from rproxy.errors import ConfigError
@@ -45,15 +44,6 @@ def parse(text: str, name: str) -> Config:
     if problems:
         raise ConfigError(_listing(problems, document, name))
     return config
-
-
-def masked(config: Config) -> dict[str, Any]:
-    """The whole configuration with its defaults, as a file would write it; secrets are ``********``."""
-    data = config.model_dump(mode="json", exclude_none=True)
-    for cluster in data["clusters"]:
-        if "password_file" in cluster:
-            cluster.pop("password", None)
-    return data
 
 
 def effective(config: Config) -> str:

@@ -1,8 +1,9 @@
-"""Passwords that stand in files of their own."""
+"""Passwords: read from files of their own, and masked where a configuration is shown."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -31,6 +32,15 @@ def with_passwords(config: Config, directory: Path) -> Config:
     if problems:
         raise InvalidConfigError(problems)
     return config.model_copy(update={"clusters": tuple(clusters)})
+
+
+def masked(config: Config) -> dict[str, Any]:
+    """The whole configuration with its defaults, as a file would write it; secrets are ``********``."""
+    data = config.model_dump(mode="json", exclude_none=True)
+    for cluster in data["clusters"]:
+        if "password_file" in cluster:
+            cluster.pop("password", None)
+    return data
 
 
 def _read(path: Path) -> SecretStr:

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from rproxy.config.loader import masked
 from rproxy.config.models import Config
+from rproxy.config.passwords import masked
 from rproxy.downstream.balance import Share
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, merge

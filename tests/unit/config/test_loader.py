@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rproxy.config.loader import effective, load, masked, parse
+from rproxy.config.loader import effective, load, parse
+from rproxy.config.passwords import masked
 from rproxy.errors import ConfigError
 
 GOOD = """\
@@ -149,8 +150,7 @@ def test_the_effective_configuration_has_the_defaults_and_reads_back_alike() -> 
 def test_secrets_are_masked() -> None:
     config = parse(GOOD.replace("type: standalone", "username: app\n  password: hunter2"), "f.yaml")
     assert "hunter2" not in effective(config)
-    assert masked(config)["clusters"][1]["password"] == "********"
-    assert masked(config)["clusters"][1]["username"] == "app"
+    assert yaml.safe_load(effective(config))["clusters"][1]["password"] == "********"
 
 
 def test_names_that_do_not_resolve_are_no_errors() -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from rproxy.config.flags import config_from_flags
 from rproxy.config.models import Config
-from rproxy.config.passwords import with_passwords
+from rproxy.config.passwords import masked, with_passwords
 from rproxy.config.problems import InvalidConfigError
 
 
@@ -47,3 +48,17 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | No
         with_passwords(config("secret"), tmp_path)
     (problem,) = error.value.problems
     assert (problem.loc, problem.message) == (("clusters", 0, "password_file"), f"secret: {reason}")
+
+
+def test_a_password_is_masked_where_the_config_is_shown() -> None:
+    plain = config_from_flags(seeds=["redis:6379"])
+    cluster = plain.clusters[0].model_copy(update={"username": "app", "password": SecretStr("hunter2")})
+    shown = masked(plain.model_copy(update={"clusters": (cluster,)}))["clusters"][0]
+    assert (shown["username"], shown["password"]) == ("app", "********")
+
+
+def test_a_password_from_a_file_is_shown_as_the_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    shown = masked(with_passwords(config("secret"), tmp_path))["clusters"][0]
+    assert shown["password_file"] == "secret"
+    assert "password" not in shown

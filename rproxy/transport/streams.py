@@ -23,6 +23,7 @@ class StreamTransport(Transport, asyncio.Protocol):
         if self._connection is None:
             self._stream.abort()
             return
+        self._stream.set_write_buffer_limits(high=0)  # whatever the socket did not take at once is told when it is gone
         self._connection.transport = self
         self._turn.mark(self._connection)
 

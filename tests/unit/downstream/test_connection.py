@@ -1,0 +1,328 @@
+"""A client's connection: its commands in order, its replies in order, and never more in hand than the limits say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rproxy.resp import encode
+from rproxy.topology.snapshot import Topology
+from tests.support.client import pack
+from tests.support.downstream import Client, Downstream
+from tests.support.fake_node import SILENCE, Command, FakeNode, Said, echo
+from tests.support.upstream import topology_of
+
+MakeDownstream = Callable[..., Downstream]
+PATIENCE = 60.0
+"""Seconds for what is long."""
+
+
+@pytest.fixture
+async def nodes(start_node: Any) -> list[FakeNode]:
+    """The primaries of three shards: ``b`` belongs to the first, ``c`` to the second, ``a`` to the third."""
+    return [await start_node({"GET": echo}) for _ in range(3)]
+
+
+@pytest.fixture
+def topology(nodes: list[FakeNode]) -> Topology:
+    return topology_of(*((node.endpoint,) for node in nodes))
+
+
+@pytest.fixture
+async def make(make_downstream: MakeDownstream, topology: Topology) -> Callable[..., Downstream]:
+    """Makes a listener before ``nodes``, with the limits that are given."""
+    return lambda **limits: make_downstream({"main": topology}, limits=limits)
+
+
+@pytest.fixture
+async def client(make: Callable[..., Downstream]) -> Client:
+    """A client of a listener with the default limits."""
+    return await make().client()
+
+
+class Gate:
+    """An answer that is held back until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.is_open = asyncio.Event()
+
+    async def __call__(self, command: Command) -> Said:
+        await self.is_open.wait()
+        return echo(command)
+
+
+# -- commands and replies
+
+
+async def test_a_command_is_answered(client: Client, nodes: list[FakeNode]) -> None:
+    assert await client.call("GET", "b") == b"$1\r\nb\r\n"
+    assert await client.call("PING") == b"+PONG\r\n"
+    assert nodes[0].received == [(b"GET", b"b")]
+
+
+async def test_replies_leave_in_the_order_of_the_commands_whatever_the_delays(
+    client: Client, nodes: list[FakeNode]
+) -> None:
+    gates = [Gate(), Gate(), Gate()]
+    for node, gate in zip(nodes, gates, strict=True):
+        node.answers["GET"] = gate
+    client.send(pack("GET", "b") + pack("PING") + pack("GET", "c") + pack("MGET", "b") + pack("GET", "a") + pack("NO"))
+    for index in (2, 1, 0):
+        await nodes[index].heard("GET")
+        gates[index].is_open.set()
+    assert [await client.reply() for _ in range(6)] == [
+        b"$1\r\nb\r\n",
+        b"+PONG\r\n",
+        b"$1\r\nc\r\n",
+        b"+OK\r\n",
+        b"$1\r\na\r\n",
+        b"-ERR unknown command 'NO', with args beginning with: \r\n",
+    ]
+
+
+async def test_a_stream_may_come_byte_by_byte(make: Callable[..., Downstream], nodes: list[FakeNode]) -> None:
+    downstream = make()
+    slow, other = await downstream.client(), await downstream.client()
+    commands = pack("GET", "b") + b"\r\nPING\r\n*0\r\n" + pack("SET", "c", "\r\n$1\r\n") + b"GET 'a'\n"
+    sending = asyncio.create_task(slow.send_slowly(commands))
+    while not sending.done():  # a client in the middle of a command is not in the way of another
+        assert await other.call("GET", "c") == b"$1\r\nc\r\n"
+    replies = [await slow.reply() for _ in range(4)]
+    assert replies == [b"$1\r\nb\r\n", b"+PONG\r\n", b"+OK\r\n", b"$1\r\na\r\n"]
+    assert (b"SET", b"c", b"\r\n$1\r\n") in nodes[1].received
+
+
+async def test_two_clients_in_the_middle_of_commands_do_not_mix(make: Callable[..., Downstream]) -> None:
+    downstream = make()
+    clients = [await downstream.client() for _ in range(3)]
+    pieces = [b"*2\r\n$3\r\nGE", b"T\r\n$4\r\n", b"key", b"%d\r\n"]
+    for piece in pieces:
+        before = downstream.listener.traffic.received_bytes
+        for number, client in enumerate(clients):
+            client.send(piece % number if b"%" in piece else piece)
+        size = 3 * (len(piece) - piece.count(b"%"))
+        await downstream.until(lambda: downstream.listener.traffic.received_bytes == before + size)  # noqa: B023
+    for number, client in enumerate(clients):
+        assert await client.reply() == b"$4\r\nkey%d\r\n" % number
+
+
+async def test_a_large_command_and_a_large_reply_pass(client: Client, nodes: list[FakeNode]) -> None:
+    value = bytes(range(256)) * 8192
+    assert await client.call("GET", b"{b}" + value) == encode.bulk(b"{b}" + value)
+    assert nodes[0].received == [(b"GET", b"{b}" + value)]
+
+
+async def test_bytes_are_counted(make: Callable[..., Downstream]) -> None:
+    downstream = make()
+    client = await downstream.client()
+    await client.call("GET", "b")
+    traffic = downstream.listener.traffic
+    assert (traffic.received_bytes, traffic.sent_bytes) == (len(pack("GET", "b")), len(b"$1\r\nb\r\n"))
+
+
+# -- the end of a connection
+
+
+async def test_quit_closes_after_its_reply_and_those_before_it(client: Client, nodes: list[FakeNode]) -> None:
+    nodes[0].answers["GET"] = gate = Gate()
+    client.send(pack("GET", "b") + pack("QUIT") + pack("SET", "b", "never"))
+    await nodes[0].heard("GET")
+    gate.is_open.set()
+    assert await client.rest() == b"$1\r\nb\r\n+OK\r\n"
+    assert nodes[0].count("SET") == 0
+
+
+@pytest.mark.parametrize(
+    ("garbage", "error"),
+    [
+        (b"*1\r\n:1\r\n", "Protocol error: expected '$', got ':'"),
+        (b"*x\r\n", "Protocol error: invalid multibulk length"),
+        (b"*1\r\n$-1\r\n", "Protocol error: invalid bulk length"),
+        (b"'unbalanced\r\n", "Protocol error: unbalanced quotes in request"),
+    ],
+)
+async def test_a_malformed_stream_is_refused_after_the_replies_before_it(
+    make: Callable[..., Downstream], nodes: list[FakeNode], garbage: bytes, error: str
+) -> None:
+    downstream = make()
+    client = await downstream.client()
+    nodes[0].answers["GET"] = gate = Gate()
+    client.send(pack("GET", "b") + pack("PING") + garbage + pack("SET", "b", "never"))
+    await nodes[0].heard("GET")
+    gate.is_open.set()
+    assert await client.rest() == b"$1\r\nb\r\n+PONG\r\n" + encode.error(f"ERR {error}")
+    assert downstream.listener.protocol_errors == 1
+    assert nodes[0].count("SET") == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "data", "error"),
+    [
+        ({"max_arguments": 3}, b"*4\r\n", "invalid multibulk length"),
+        ({"max_argument_size": 5}, b"*1\r\n$6\r\n", "invalid bulk length"),
+        ({"max_inline_size": 10}, b"PING 123456", "too big inline request"),
+    ],
+)
+async def test_the_limits_of_a_command_hold(
+    make: Callable[..., Downstream], limits: dict[str, int], data: bytes, error: str
+) -> None:
+    client = await make(**limits).client()
+    client.send(data)
+    assert await client.rest() == encode.error(f"ERR Protocol error: {error}")
+
+
+async def test_limits_hold_for_every_command_not_the_first_alone(make: Callable[..., Downstream]) -> None:
+    client = await make(max_argument_size=5).client()
+    await client.send_slowly(pack("GET", "b"))  # takes the scanner that was there, so that there is a new one
+    assert await client.reply() == b"$1\r\nb\r\n"
+    client.send(pack("GET", "123456"))
+    assert await client.rest() == b"-ERR Protocol error: invalid bulk length\r\n"
+
+
+async def test_a_client_that_has_ended_sending_is_still_answered(client: Client, nodes: list[FakeNode]) -> None:
+    nodes[0].answers["GET"] = gate = Gate()
+    client.send(pack("GET", "b") + pack("GET", "c") + b"*2\r\n$3\r\nSET\r\n")
+    client.end_sending()
+    await nodes[0].heard("GET")
+    gate.is_open.set()
+    assert await client.rest() == b"$1\r\nb\r\n$1\r\nc\r\n"
+
+
+async def test_a_client_that_ends_without_anything_pending_is_closed(make: Callable[..., Downstream]) -> None:
+    downstream = make()
+    client = await downstream.client()
+    await downstream.connection()
+    client.end_sending()
+    assert await client.rest() == b""
+    await downstream.until(lambda: not downstream.listener.connections)
+
+
+async def test_the_replies_of_a_client_that_is_gone_are_dropped(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make()
+    gone, other = await downstream.client(), await downstream.client()
+    nodes[0].answers["GET"] = gate = Gate()
+    gone.send(pack("GET", "b") * 10)
+    await nodes[0].heard("GET", 10)
+    gone.reset()
+    await downstream.until(lambda: len(downstream.listener.connections) == 1)
+    gate.is_open.set()
+    assert await other.call("GET", "b") == b"$1\r\nb\r\n"
+    assert downstream.clusters["main"].in_flight() == 0
+
+
+# -- backpressure
+
+
+async def answers_everything(downstream: Downstream, commands: bytes, replies: bytes, most_in_flight: int) -> None:
+    """A client that sends all its commands at once gets every reply in order, and never has more in flight."""
+    client = await downstream.client()
+    connection = await downstream.connection()
+    client.send(commands)
+    position = 0
+    while position < len(replies):
+        piece = await client.read(min(4096, len(replies) - position), PATIENCE)
+        assert piece == replies[position : position + len(piece)]
+        position += len(piece)
+        assert connection.replies.pending() <= most_in_flight
+        assert downstream.clusters["main"].in_flight() <= most_in_flight
+    assert connection.replies.pending() == 0
+    assert await client.call("PING") == b"+PONG\r\n"
+    assert not connection.is_throttled
+
+
+async def test_a_hundred_thousand_pings_are_answered(make: Callable[..., Downstream]) -> None:
+    count = 100_000
+    commands = b"".join(pack("PING", number) for number in range(count))
+    replies = b"".join(encode.bulk(b"%d" % number) for number in range(count))
+    await answers_everything(make(), commands, replies, 1024)
+
+
+@pytest.mark.parametrize(("count", "most"), [(100_000, 1024), (2_000, 7), (500, 1)])
+async def test_a_long_pipeline_is_answered_with_a_bounded_number_in_flight(
+    make: Callable[..., Downstream], count: int, most: int
+) -> None:
+    commands = b"".join(pack("GET", number) for number in range(count))
+    replies = b"".join(encode.bulk(b"%d" % number) for number in range(count))
+    await answers_everything(make(max_in_flight_per_client=most), commands, replies, most)
+
+
+async def test_a_client_with_too_much_in_flight_is_not_read_until_half_is_answered(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make(max_in_flight_per_client=4)
+    client = await downstream.client()
+    connection = await downstream.connection()
+    nodes[0].answers["GET"] = gate = Gate()
+    client.send(b"".join(pack("GET", f"{{b}}{number}") for number in range(10)) + pack("PING"))
+    await nodes[0].heard("GET", 4)
+    await downstream.until(lambda: connection.is_throttled)
+    assert connection.replies.pending() == 4
+    assert nodes[0].count("GET") == 4
+    gate.is_open.set()
+    assert [await client.reply() for _ in range(11)] == [
+        *(b"$4\r\n{b}%d\r\n" % number for number in range(10)),
+        b"+PONG\r\n",
+    ]
+    assert not connection.is_throttled
+
+
+@pytest.mark.parametrize("limit", [1000, 20_000, 200_000])
+async def test_a_client_that_does_not_read_is_not_read_from(make: Callable[..., Downstream], limit: int) -> None:
+    downstream = make(output_buffer_limit=limit)
+    client = await downstream.client()
+    connection = await downstream.connection()
+    payload = "x" * 500
+    count = 10_000
+    client.send(pack("PING", payload) * count)
+    await downstream.until(lambda: connection.is_throttled)
+    stuck_at = downstream.listener.traffic.received_bytes
+    for _ in range(50):
+        await asyncio.sleep(0)
+        assert connection.unsent() < limit + 300_000  # what one read brings is answered
+    assert downstream.listener.traffic.received_bytes <= stuck_at + 300_000 < len(pack("PING", payload)) * count
+    expected = encode.bulk(payload.encode())
+    for _ in range(count):
+        assert await client.reply() == expected
+    assert await client.call("PING") == b"+PONG\r\n"
+
+
+async def test_replies_that_wait_for_one_before_them_count_too(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make(output_buffer_limit=1000)
+    client = await downstream.client()
+    connection = await downstream.connection()
+    nodes[0].answers["GET"] = gate = Gate()
+    client.send(pack("GET", "b") + pack("PING", "x" * 2000))
+    await downstream.until(lambda: connection.replies.held)
+    client.send(pack("PING"))
+    await downstream.until(lambda: connection.is_throttled)
+    assert connection.replies.pending() == 2
+    gate.is_open.set()
+    assert [await client.reply() for _ in range(3)] == [b"$1\r\nb\r\n", encode.bulk(b"x" * 2000), b"+PONG\r\n"]
+
+
+async def test_a_client_that_ends_sending_while_it_is_throttled_gets_every_reply(
+    make: Callable[..., Downstream],
+) -> None:
+    client = await make(max_in_flight_per_client=2).client()
+    client.send(pack("GET", "b") * 1000 + pack("QUIT"))
+    client.end_sending()
+    assert await client.rest() == b"$1\r\nb\r\n" * 1000 + b"+OK\r\n"
+
+
+async def test_a_throttled_client_can_be_finished(make: Callable[..., Downstream], nodes: list[FakeNode]) -> None:
+    downstream = make(max_in_flight_per_client=2)
+    client = await downstream.client()
+    connection = await downstream.connection()
+    nodes[0].answers["GET"] = [SILENCE]
+    client.send(pack("GET", "b") * 10)
+    await downstream.until(lambda: connection.is_throttled)
+    connection.finish()
+    timed_out = b"-ERR upstream %b gave no answer in time: the command may have been executed\r\n"
+    assert await client.rest() == timed_out % str(nodes[0].endpoint).encode() * 2

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from benchmarks.cases import DATASETS, Dataset
-from benchmarks.fake_cluster import ON_EVERY_ADDRESS, FakeSeed, check_protected, endpoints
+from benchmarks.fake_cluster import FakeSeed, endpoints
 from benchmarks.peers import Backend
 from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis, RedisProcess
 
@@ -52,18 +52,17 @@ class Backends:
         if backend is Backend.STANDALONE:
             return self._standalone()
         shards = MANY_SHARDS if backend is Backend.HUNDRED_SHARDS else SHARDS
-        ports = [node.port for node in self._servers_on_every_address()]
-        return [self._stack.enter_context(FakeSeed(endpoints(ports, shards)))]
+        ports = [node.port for node in self._servers_of_fakes()]
+        return [self._stack.enter_context(FakeSeed(endpoints(ports, shards), SHARDS))]
 
-    def _servers_on_every_address(self) -> Sequence[RedisProcess]:
+    def _servers_of_fakes(self) -> Sequence[RedisProcess]:
         """The servers behind the fake cluster, whatever its size."""
         if not self._shared:
-            check_protected()
-            self._shared = self._standalone(ON_EVERY_ADDRESS)
+            self._shared = self._standalone()
         return self._shared
 
-    def _standalone(self, arguments: Sequence[str] = ()) -> Sequence[RedisProcess]:
-        return _loaded([self._stack.enter_context(EmbeddedRedis(arguments)).node for _ in range(SHARDS)])
+    def _standalone(self) -> Sequence[RedisProcess]:
+        return _loaded([self._stack.enter_context(EmbeddedRedis()).node for _ in range(SHARDS)])
 
     def __enter__(self) -> Self:
         return self

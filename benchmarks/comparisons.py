@@ -72,7 +72,7 @@ COMPARISONS = (
     Comparison(
         "100-shards",
         _GET_P16,
-        Side("100 shards", _HUNDRED_SHARDS, _P16),
+        Side("100 shards, 97 of them of one slot", _HUNDRED_SHARDS, _P16),
         Side("3 shards", _THREE_SHARDS, _P16),
         goal=1.05,
     ),

@@ -1,60 +1,52 @@
-"""A cluster of many shards from few servers: a seed that names each server at many addresses of loopback.
+"""A cluster of many shards from few servers: a seed that names each server in many ways.
 
-A proxy takes every address for a node and connects to it, so it keeps as many connections as the cluster has shards.
+``0177.0.0.1`` is 127.0.0.1 too, but to a proxy it is another node. The first shards, one of each server, have nearly all
+slots, the others one each: so the topology is as large as that of a large cluster, while the number of nodes that are
+spoken to in one loop turn, which costs a system call each, stays the same.
 The servers are standalone, so all of them serve whatever slot they are asked for.
 """
 
 from __future__ import annotations
 
+import itertools
 import socketserver
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import hiredis
 
-from rproxy.demo.redis_process import find_redis_server, version_of
-from rproxy.errors import StartError
 from rproxy.resp import encode
 
 HOST = "127.0.0.1"
 SLOTS = 16384
-ON_EVERY_ADDRESS = ("--bind", "0.0.0.0")
-"""What a server is started with. Redis 7's protected mode lets only loopback in."""
-_ADDRESSES = range(1, 255)
 _INFO = b"cluster_state:ok\r\ncluster_current_epoch:1\r\n"
 
 
-def check_protected() -> None:
-    """Raise ``StartError`` if ``ON_EVERY_ADDRESS`` would open a server to the network."""
-    if version_of(find_redis_server()) < (7, 0):
-        raise StartError("a topology of 100 shards needs redis-server 7: an older one would be open to the network")
-
-
 def endpoints(ports: Sequence[int], count: int) -> list[tuple[str, int]]:
-    """``count`` addresses of the servers at ``ports``, in turn."""
-    every = ((f"127.0.0.{last}", port) for last in _ADDRESSES for port in ports)
-    return list(islice(every, count))
+    """``count`` names of the servers at ``ports``, in turn: first the plain ones, then 127 in octal with more zeros."""
+    hosts = (HOST if zeros == 0 else f"{'0' * zeros}177.0.0.1" for zeros in itertools.count())
+    return list(islice(((host, port) for host in hosts for port in ports), count))
 
 
-def cluster_slots(shards: Sequence[tuple[str, int]]) -> bytes:
-    """The reply to CLUSTER SLOTS that gives each of ``shards`` an equal part of the slots."""
-
-    def entries() -> Iterator[bytes]:
-        for index, (host, port) in enumerate(shards):
-            first, last = SLOTS * index // len(shards), SLOTS * (index + 1) // len(shards) - 1
-            yield encode.reply([first, last, [host.encode(), port, b"%040d" % index]])
-
-    return encode.array(entries())
+def cluster_slots(shards: Sequence[tuple[str, int]], large: int) -> bytes:
+    """The reply to CLUSTER SLOTS that gives the first ``large`` shards even parts of the slots, the others one each."""
+    shared = SLOTS - (len(shards) - large)
+    starts = [shared * index // large for index in range(large)]
+    starts += range(shared, SLOTS)
+    return encode.array(
+        encode.reply([first, after - 1, [host.encode(), port, b"%040d" % first]])
+        for first, after, (host, port) in zip(starts, [*starts[1:], SLOTS], shards, strict=True)
+    )
 
 
 class FakeSeed:
     """A node that answers CLUSTER SLOTS and CLUSTER INFO and nothing else; a context manager."""
 
-    def __init__(self, shards: Sequence[tuple[str, int]]) -> None:
-        answers = {b"SLOTS": cluster_slots(shards), b"INFO": encode.bulk(_INFO)}
+    def __init__(self, shards: Sequence[tuple[str, int]], large: int) -> None:
+        answers = {b"SLOTS": cluster_slots(shards, large), b"INFO": encode.bulk(_INFO)}
 
         class Handler(_Handler):
             replies = answers

@@ -1,9 +1,9 @@
 """A cluster of many shards from few servers: a seed that names each server in many ways.
 
-``0177.0.0.1`` is 127.0.0.1 too, but to a proxy it is another node. The first shards, one of each server, have nearly all
-slots, the others one each: so the topology is as large as that of a large cluster, while the number of nodes that are
-spoken to in one loop turn, which costs a system call each, stays the same.
-The servers are standalone, so all of them serve whatever slot they are asked for.
+``0177.0.0.1`` is 127.0.0.1 too, but to a proxy it is another node. The first shards, one of each server, have nearly
+all slots, the others one each: so the topology is as large as that of a large cluster, while the number of nodes that
+are spoken to in one loop turn, which costs a system call each, stays the same. The servers are standalone, so all of
+them serve whatever slot they are asked for.
 """
 
 from __future__ import annotations

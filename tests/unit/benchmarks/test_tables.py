@@ -52,7 +52,7 @@ def test_what_clients_saw() -> None:
 def test_bars_that_were_tried_are_shown_with_their_goals() -> None:
     shown = {row[0]: row[1:] for row in rows(tables.bars_table(results()))[2:]}
     assert shown == {
-        "100 shards ÷ 3 shards, GET, pipeline 16": ["1.50 (1.50 to 1.50)", "≤ 1.05: missed"],
+        "100 shards, 97 of them of one slot ÷ 3 shards, GET, pipeline 16": ["1.50 (1.50 to 1.50)", "≤ 1.05: missed"],
         "MGET 10,000 keys ÷ MGET 100 keys, for each key": ["1.20 (1.20 to 1.20)", "≤ 1.25: met"],
         "two workers together ÷ one worker, GET, pipeline 16": ["-", "≤ 1.05: not measured"],
         "100 clients, two workers: the fuller's ÷ its fair share": ["1.04 (1.00 to 1.08)", "≤ 1.1: met"],
@@ -70,7 +70,7 @@ def test_no_bars() -> None:
 
 def test_both_sides_of_a_comparison_cost_so_much_for_each_key() -> None:
     assert rows(tables.comparisons_table(results()))[2:] == [
-        ["100 shards, GET, pipeline 16", "1.00", "2.00", "3.00"],
+        ["100 shards, 97 of them of one slot, GET, pipeline 16", "1.00", "2.00", "3.00"],
         ["3 shards, GET, pipeline 16", "1.00", "1.00", "2.00"],
         ["MGET 10,000 keys, for each key", "0.02", "0.04", "0.06"],
         ["MGET 100 keys, for each key", "0.03", "0.02", "0.05"],

@@ -94,7 +94,8 @@ class Downstream(Dispatch):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen()
-        self.address = "{}:{}".format(*self._socket.getsockname())
+        self._where: tuple[str, int] = self._socket.getsockname()
+        self.address = "{}:{}".format(*self._where)
         ids = itertools.count(1)
         self.listener = Listener(
             ListenerConfig.model_validate(settings), self._socket, self.dispatcher, self.turn, ids.__next__
@@ -103,11 +104,15 @@ class Downstream(Dispatch):
         self._clients: list[Client] = []
 
     async def client(self) -> Client:
-        """A new client, whose socket takes little before it is read."""
+        """A new client, whose socket takes little before it is read. Raises ``OSError``."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
         sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, self._socket.getsockname())
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, self._where)
+        except OSError:
+            sock.close()
+            raise
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._clients.append(Client(*await asyncio.open_connection(sock=sock, limit=SMALL)))
         return self._clients[-1]

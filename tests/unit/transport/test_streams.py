@@ -22,6 +22,8 @@ async def test_nothing_is_sent_past_the_outbox(serve: Any) -> None:
 
 
 async def test_a_socket_that_comes_after_the_close_is_closed(pairs: Any, turn: Turn, serve: Any) -> None:
+    troubles: list[object] = []
+    turn.loop.set_exception_handler(lambda _, context: troubles.append(context))
     connection, _ = await serve()
     near, far = await pairs()
     transport = StreamTransport(connection)
@@ -29,7 +31,7 @@ async def test_a_socket_that_comes_after_the_close_is_closed(pairs: Any, turn: T
     await turn.loop.connect_accepted_socket(lambda: transport, near)
     with far:
         assert await turn.loop.sock_recv(far, 1) == b""
-    assert connection.events == []
+    assert (connection.events, troubles) == ([], [])
 
 
 async def test_the_backlog_is_what_asyncio_holds(serve: Any) -> None:

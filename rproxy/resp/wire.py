@@ -96,6 +96,7 @@ class RequestScanner:
         self.size = 0
         self.consumed = 0
         self.restart()
+        self._is_done = True
 
     def restart(self) -> None:
         """Forget a command that was begun."""
@@ -111,20 +112,20 @@ class RequestScanner:
     def next(self, chunk: Chunk, start: int, end: int) -> int:
         """Scan one command at ``chunk[start:end]``: ``COMMAND``, ``EMPTY``, ``NEED_MORE`` or ``MALFORMED``."""
         if self._is_done:
+            if start < end and self._scan_plainly(chunk, start, end):
+                return COMMAND
             self.restart()
         if end <= start:
             return NEED_MORE
         self.chunk = chunk
         self.base = start
         if self._expected or chunk[start] == 0x2A:
-            if not self._expected and self._scan_plainly(chunk, start, end):
-                return COMMAND
             return self._scan_array(chunk, start, end)
         return self._scan_inline(chunk, start, end)
 
     def _scan_plainly(self, chunk: Chunk, start: int, end: int) -> bool:
         """Scan a command that is all there and has nothing unusual; false, and nothing done, for any other."""
-        if type(chunk) is not bytes or not self.is_trusted:
+        if type(chunk) is not bytes or chunk[start] != 0x2A or not self.is_trusted:
             return False
         find = chunk.find
         stop = find(_CRLF, start, end)
@@ -144,10 +145,11 @@ class RequestScanner:
                 return False
             spans.append((position - start, stop - start))
             position = stop + 2
+        self.chunk = chunk
+        self.base = start
         self._spans = spans
         self.argc = count
         self.size = self.consumed = position - start
-        self._is_done = True
         return True
 
     def _scan_array(self, chunk: Chunk, start: int, end: int) -> int:
@@ -269,7 +271,9 @@ class RequestScanner:
 
     def slot(self, index: int) -> int:
         """The hash slot of argument ``index``. Raises ``IndexError``."""
-        return hash_slot(self.arg(index))
+        start, end = self._spans[index]
+        base = self.base
+        return hash_slot(bytes(self.chunk[base + start : base + end]))
 
     def common_slot(self, first: int, last: int, step: int) -> int:
         """The slot that the arguments ``first``, ``first + step`` .. ``last`` share; -1 if they do not."""
@@ -281,7 +285,9 @@ class RequestScanner:
 
     def find(self, index: NameIndex) -> Any:
         """What ``index`` holds under the command's name, ``None`` if nothing."""
-        return index.get(self.arg(0))
+        start, end = self._spans[0]
+        base = self.base
+        return index.get(bytes(self.chunk[base + start : base + end]))
 
     def raw_start(self, index: int) -> int:
         """Where in ``chunk`` argument ``index`` (from 1) begins, its ``$<length>`` header included."""
@@ -330,14 +336,13 @@ class ReplyScanner:
         """
         if end <= start:
             return 0
-        position = start + self._offset
-        pending = self._pending
-        if pending == 0:
+        if self._pending == 0:
             self.first = chunk[start]
             size = self._frame_plainly(chunk, start, end)
             if size:
                 return size
-            pending = 1
+        position = start + self._offset
+        pending = self._pending or 1
         while pending > 0:
             if position >= end:
                 self.needed = position + 1 - start

@@ -49,8 +49,11 @@ class UpstreamConnection(Connection):
         is_read: bool,
     ) -> None:
         """Send the request ``chunk[start:end]``; its reply is delivered to ``sink`` with ``token``."""
+        # What ``enlist`` does, without a call more: this is done for every command.
         self.outbox.append(chunk, start, end)
-        self.enlist(sink, token, stats, end - start, self.turn.now, slot, is_read, 0)
+        self.in_flight.push(sink, token, stats, end - start, self.turn.now, slot, is_read, 0)
+        if not self.is_dirty:
+            self.turn.mark(self)
 
     def enlist(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from rproxy.commands.lookup import COMMANDS
+from rproxy.dispatch.session import Session
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
 from rproxy.routing.routes import MirrorRule, Route
@@ -115,6 +116,17 @@ async def test_a_client_with_state_is_off_the_fast_path_and_served_alike(
     assert await dispatch.call("GET", "b") == b"$1\r\nb\r\n"
     assert await dispatch.call("MGET", "b", "c") == encode.reply([b"b", b"c"])
     assert nodes[0].received == [(b"GET", b"b"), (b"MGET", b"b")]
+
+
+async def test_a_client_of_resp3_is_served_from_a_connection_that_speaks_it(
+    dispatch: Dispatch, nodes: list[FakeNode]
+) -> None:
+    modern = Session(2, "", "", 0.0)
+    modern.speak(3)
+    nodes[0].answers["HGETALL"] = b"%1\r\n$1\r\nf\r\n_\r\n"
+    assert await dispatch.call("HGETALL", "b", session=modern) == b"%1\r\n$1\r\nf\r\n_\r\n"
+    assert await dispatch.call("GET", "b") == b"$1\r\nb\r\n"
+    assert [peer.commands for peer in nodes[0].peers] == [[(b"HELLO", b"3"), (b"HGETALL", b"b")], [(b"GET", b"b")]]
 
 
 # -- errors in Redis's words

@@ -57,7 +57,7 @@ async def test_the_fraction_is_drawn_once_per_command(make_dispatch: Any, topolo
     await dispatch.call("MSET", "a", "in", "b", "in", "c", "in")
     await dispatch.call("SET", "b", "out")
     await dispatch.call("SET", "a", "in")
-    await high.heard("SET")
+    await asyncio.gather(low.heard("MSET", 2), high.heard("SET"))
     assert low.received + high.received == [
         (b"MSET", b"b", b"in"),
         (b"MSET", b"c", b"in"),

@@ -183,6 +183,7 @@ async def test_a_command_is_split_over_routes(routed: Any, nodes: list[FakeNode]
     assert short.received == [(b"MGET", b"1", b"{1}"), (b"MGET", b"2")]
     assert whole.received == [(b"MGET", b"y:1")]
     assert heard_by(nodes) == [1, 1, 0]
+    assert sum(stats.success for cluster in dispatch.clusters.values() for _, stats in cluster.counted()) == 1
 
 
 async def test_pairs_are_split_over_routes(routed: Any, nodes: list[FakeNode]) -> None:

@@ -251,7 +251,7 @@ async def test_a_long_pipeline_is_answered_with_a_bounded_number_in_flight(
     await answers_everything(make(max_in_flight_per_client=most), commands, replies, most)
 
 
-async def test_a_client_with_too_much_in_flight_is_not_read_until_half_is_answered(
+async def test_a_client_with_too_much_in_flight_is_not_read_until_some_is_answered(
     make: Callable[..., Downstream], nodes: list[FakeNode]
 ) -> None:
     downstream = make(max_in_flight_per_client=4)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HOP_LIMIT = 5
 """Redirections of one request, after which the error itself goes to the client."""
+LOST_ONCE = 64
+"""Added to the hops of a read that was lost in flight: it is sent again once."""
 RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
@@ -231,7 +233,7 @@ class Cluster:
             self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
             return True
         request.hops += 1
-        if request.hops > HOP_LIMIT:
+        if request.hops % LOST_ONCE > HOP_LIMIT:
             return False
         if redirection.kind is RedirectionKind.MOVED:
             self._move_slot(redirection.slot, redirection.endpoint)
@@ -278,8 +280,10 @@ class Cluster:
         self, request: Request, failure: Failure, reason: str, endpoint: Endpoint, was_written: bool
     ) -> None:
         """A connection failed with ``request`` in flight: let it wait for a better endpoint, or answer the error."""
-        if request.hops < HOP_LIMIT and failure.may_retry(was_written, request.is_read):
-            request.hops += was_written
+        was_lost_before = was_written and request.hops >= LOST_ONCE
+        if failure.may_retry(was_written, request.is_read) and not was_lost_before:
+            if was_written:
+                request.hops += LOST_ONCE
             self.retries += 1
             self._park(request, 0.0)
         else:

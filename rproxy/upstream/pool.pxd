@@ -18,6 +18,7 @@ cdef class Pool:
     cdef int _failures
     cdef public str failure
     cdef bint _is_retired
+    cdef double _close_at
     @cython.locals(connection=UpstreamConnection)
     cpdef UpstreamConnection pick(self, Py_ssize_t affinity)
     cpdef bint is_down(self) except -1

@@ -26,6 +26,7 @@ class Pool:
     """
 
     __slots__ = (
+        "_close_at",
         "_connections",
         "_dials",
         "_down_until",
@@ -55,6 +56,7 @@ class Pool:
         self._failures = 0
         self.failure = ""
         self._is_retired = False
+        self._close_at = 0.0
 
     def pick(self, affinity: int) -> UpstreamConnection | None:
         """The session's connection; ``None`` while the endpoint is backed off from, or the connection is full."""
@@ -133,8 +135,15 @@ class Pool:
         }
 
     def retire(self) -> bool:
-        """Open no more connections and close those with nothing in flight; true when none is left."""
-        self._is_retired = True
+        """Open no more connections and close those with nothing in flight; true when none is left.
+
+        What is in flight has been answered at the latest when its time is over: then the rest is closed too.
+        """
+        if not self._is_retired:
+            self._is_retired = True
+            self._close_at = self.turn.tick() + 2 * self.cluster.op_timeout
+        elif self.turn.now > self._close_at:
+            self.close()
         for index, connection in enumerate(self._connections):
             if connection is not None and connection.in_flight.count() == 0:
                 self._connections[index] = None

@@ -64,16 +64,20 @@ class DownstreamConnection(Connection):
         if self.unsent() >= self._output_limit:
             self._throttle()
             return start
+        room = 0
         while position < end:
-            if replies.pending() >= self._max_in_flight:
-                self._throttle()
-                break
+            if room == 0:
+                room = self._max_in_flight - replies.pending()
+                if room <= 0:
+                    self._throttle()
+                    break
             status = scanner.next(chunk, position, end)
             if status == _NEED_MORE:
                 self._keep_scanner(scanner)
                 return position
             if status == _COMMAND:
                 dispatcher.dispatch(session, replies, replies.open(), scanner)
+                room -= 1
             elif status == _MALFORMED:
                 self._refuse(scanner.error)
                 return end

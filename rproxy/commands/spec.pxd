@@ -1,6 +1,8 @@
 cdef class CommandSpec:
     cdef readonly bytes name
     cdef readonly int arity
+    cdef readonly Py_ssize_t least
+    cdef readonly Py_ssize_t most
     cdef readonly object access
     cdef readonly int plan
     cdef readonly int first_key

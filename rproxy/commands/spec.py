@@ -74,9 +74,14 @@ KeyFinder = Callable[[Sequence[bytes]], Sequence[int]]
 sense (a numkeys that is no number or too large): the server itself is then the one to word the error."""
 
 
+UNLIMITED = 1 << 62
+"""The most arguments of a command whose arity is a least number."""
+
+
 class CommandSpec:
     """A row of the command table. Immutable by convention; compiled into a plain structure for the data path.
 
+    ``least`` and ``most`` are the numbers of arguments that the arity allows, the name included.
     ``first_key``, ``last_key`` and ``key_step`` are COMMAND's (``last_key`` negative counts from the end, 0 for no
     key). ``find_keys`` is given instead where positions move (numkeys, STREAMS, STORE). Only a command that ``is_read``
     may go to a replica; one that ``is_write`` is what mirrors copy; an admin command is neither. A container
@@ -97,6 +102,8 @@ class CommandSpec:
         "is_write",
         "key_step",
         "last_key",
+        "least",
+        "most",
         "name",
         "plan",
         "refusal",
@@ -127,6 +134,8 @@ class CommandSpec:
     ) -> None:
         self.name = name
         self.arity = arity
+        self.least = abs(arity)
+        self.most = arity if arity >= 0 else UNLIMITED
         self.access = access
         self.plan = int(plan)
         self.first_key = first_key
@@ -148,7 +157,7 @@ class CommandSpec:
 
     def accepts(self, argument_count: int) -> bool:
         """Whether a command of ``argument_count`` arguments (its name included) satisfies the arity."""
-        return argument_count == self.arity if self.arity >= 0 else argument_count >= -self.arity
+        return self.least <= argument_count <= self.most
 
     def last_key_of(self, argument_count: int) -> int:
         """The position of the last key of a command with fixed keys and ``argument_count`` arguments."""

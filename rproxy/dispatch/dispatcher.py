@@ -43,7 +43,7 @@ class Dispatcher:
         self, spec: CommandSpec, session: Session, sink: Sink, token: int, scanner: RequestScanner
     ) -> bool:
         """Take the fast path; false if something stands in its way."""
-        if not session.is_plain or not spec.accepts(scanner.argc):
+        if not session.is_plain or not spec.least <= scanner.argc <= spec.most:
             return False
         route = self._only_route
         if route is None:

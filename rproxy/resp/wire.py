@@ -35,8 +35,12 @@ _UNTRUSTED_ARGUMENTS = 10
 _UNTRUSTED_SIZE = 16384
 
 _NUMBER = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
-_LENGTHS = {b"%d" % number: number for number in range(4096)}
-"""The lengths that nearly all lines tell: looked up, not parsed."""
+_SHORT = 4096
+_COUNTS = {b"*%d" % number: number for number in range(1, _SHORT)}
+_BULKS_AFTER = {b"\r\n$%d" % number: number for number in range(_SHORT)}
+_BULK_SIZES = {b"$%d" % number: number for number in range(_SHORT)}
+"""What nearly all lines of lengths say: looked up, not parsed. That of an argument is looked up together with the end
+of the line before it, which is so checked without a step of its own."""
 _CRLF = b"\r\n"
 _PARTIAL = 0
 _TOO_LONG = -1
@@ -71,6 +75,7 @@ class RequestScanner:
         "_is_done",
         "_is_regular",
         "_offset",
+        "_opening",
         "_spans",
         "argc",
         "base",
@@ -95,6 +100,9 @@ class RequestScanner:
         self.base = 0
         self.size = 0
         self.consumed = 0
+        # How the last command began, up to the end of its name: its number of arguments, and where the name stands. In
+        # a pipeline the next one often begins alike.
+        self._opening = b"*1\r\n$4\r\nPING", 1, (8, 12)
         self.restart()
         self._is_done = True
 
@@ -125,31 +133,36 @@ class RequestScanner:
 
     def _scan_plainly(self, chunk: Chunk, start: int, end: int) -> bool:
         """Scan a command that is all there and has nothing unusual; false, and nothing done, for any other."""
-        if type(chunk) is not bytes or chunk[start] != 0x2A or not self.is_trusted:
+        if type(chunk) is not bytes or not self.is_trusted or self.max_argument_size < _SHORT:
             return False
         find = chunk.find
-        stop = find(_CRLF, start, end)
-        count = _LENGTHS.get(chunk[start + 1 : stop]) if stop > 0 else None
-        if not count or count > self.max_arguments:
+        opening, count, name = self._opening
+        if chunk.startswith(opening, start):
+            spans = [name]
+            stop = start + name[1]
+        else:
+            spans = []
+            stop = find(_CRLF, start, end)
+            count = _COUNTS.get(chunk[start:stop], 0)
+            if stop < 0 or not 0 < count <= self.max_arguments:
+                return False
+        for _ in range(count - len(spans)):
+            line = find(_CRLF, stop + 2, end)
+            length = _BULKS_AFTER.get(chunk[stop:line])
+            if length is None or line < 0:
+                return False
+            stop = line + 2 + length
+            spans.append((line + 2 - start, stop - start))
+        if stop + 2 > end or chunk[stop : stop + 2] != _CRLF:
             return False
-        position = stop + 2
-        spans = []
-        for _ in range(count):
-            stop = find(_CRLF, position, end)
-            length = _LENGTHS.get(chunk[position + 1 : stop]) if stop > 0 else None
-            if length is None or length > self.max_argument_size or chunk[position] != 0x24:
-                return False
-            position = stop + 2
-            stop = position + length
-            if stop + 2 > end or chunk[stop : stop + 2] != _CRLF:
-                return False
-            spans.append((position - start, stop - start))
-            position = stop + 2
+        if spans[0] is not name:
+            name = spans[0]
+            self._opening = chunk[start : start + name[1]], count, name
         self.chunk = chunk
         self.base = start
         self._spans = spans
         self.argc = count
-        self.size = self.consumed = position - start
+        self.size = self.consumed = stop + 2 - start
         return True
 
     def _scan_array(self, chunk: Chunk, start: int, end: int) -> int:
@@ -369,16 +382,15 @@ class ReplyScanner:
 
     def _frame_plainly(self, chunk: Chunk, start: int, end: int) -> int:
         """The size of a line or a short bulk string that is all there; 0 for any other reply."""
-        stop = chunk.find(b"\n", start, end)
-        if stop < 0 or chunk[stop - 1] != 0x0D:
+        stop = chunk.find(_CRLF, start, end)
+        if stop < 0:
             return 0
-        if self.first in _LINES:
-            return stop + 1 - start
-        length = _LENGTHS.get(bytes(chunk[start + 1 : stop - 1])) if self.first == 0x24 else None
-        if length is None or length > self.max_size:
-            return 0
-        after = stop + 1 + length
-        return after + 2 - start if after + 2 <= end and chunk[after : after + 2] == _CRLF else 0
+        length = _BULK_SIZES.get(bytes(chunk[start:stop]))
+        if length is None:
+            return stop + 2 - start if self.first in _LINES and chunk.find(b"\n", start, stop) < 0 else 0
+        after = stop + 2 + length
+        is_whole = after + 2 <= end and chunk[after : after + 2] == _CRLF and length <= self.max_size
+        return after + 2 - start if is_whole else 0
 
     def _element(self, chunk: Chunk, kind: int, position: int, end: int) -> tuple[int, int]:
         """``(position after the element's own bytes, elements it announces)``.

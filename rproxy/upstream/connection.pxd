@@ -1,6 +1,9 @@
+cimport cython
+
 from rproxy.metrics.counters cimport CommandStats
 from rproxy.resp.wire cimport ReplyScanner
 from rproxy.transport.connection cimport Connection
+from rproxy.transport.outbox cimport Outbox
 from rproxy.upstream.in_flight cimport InFlight
 from rproxy.upstream.sink cimport Sink
 
@@ -18,7 +21,13 @@ cdef class UpstreamConnection(Connection):
     cpdef object enlist(
         self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
     )
-    cdef bint _answer(self, object chunk, Py_ssize_t start, Py_ssize_t size, double now) except -1
+    @cython.locals(
+        replies=ReplyScanner, flight=InFlight, outbox=Outbox, now=cython.double, position=cython.Py_ssize_t,
+        size=cython.Py_ssize_t, first=cython.int,
+    )
+    cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
+    @cython.locals(flight=InFlight)
+    cdef bint _redirect(self, object chunk, Py_ssize_t start, Py_ssize_t size) except -1
 
 
 cdef int _ERROR

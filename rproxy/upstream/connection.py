@@ -88,6 +88,8 @@ class UpstreamConnection(Connection):
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
         """Deliver every whole reply."""
         replies = self.replies
+        flight = self.in_flight
+        outbox = self.outbox
         now = self.turn.now
         position = start
         while position < end:
@@ -96,42 +98,34 @@ class UpstreamConnection(Connection):
                 if size < 0:
                     self.fail(GARBAGE, "a reply is no RESP")
                 break
-            if not self._answer(chunk, position, size, now):
+            first = replies.first
+            if first == _PUSH:
+                position += size
+                continue
+            if not flight.pop():
+                self.fail(GARBAGE, "a reply without a request")
+                return end
+            if first == _ERROR and self._redirect(chunk, position, size):
+                outbox.release(flight.size)
+                if not self.is_open:
+                    return end
+            elif outbox.release(flight.size):
+                if flight.stats is not None:
+                    flight.stats.record(first == _ERROR, now - flight.started)
+                flight.sink.deliver(flight.token, chunk, position, position + size)
+            else:
+                self.fail(GARBAGE, "a reply before its request was sent", has_popped=True)
                 return end
             position += size
         return position
 
-    def _answer(self, chunk: Chunk, start: int, size: int, now: float) -> bool:
-        """Deliver one reply; false if the connection failed over it."""
+    def _redirect(self, chunk: Chunk, start: int, size: int) -> bool:
+        """Have an error that is a redirection followed; false if it is an ordinary error, or nobody's."""
         flight = self.in_flight
-        first = self.replies.first
-        if first == _PUSH:
-            return True
-        if not flight.pop():
-            self.fail(GARBAGE, "a reply without a request")
+        if flight.sink is DISCARD or flight.size > self.outbox.sent():
             return False
-        is_error = first == _ERROR
-        if (
-            is_error
-            and flight.sink is not DISCARD
-            and flight.size <= self.outbox.sent()
-            and self._redirect(bytes(chunk[start : start + size]))
-        ):
-            self.outbox.release(flight.size)
-            return self.is_open
-        if not self.outbox.release(flight.size):
-            self.fail(GARBAGE, "a reply before its request was sent", has_popped=True)
-            return False
-        if flight.stats is not None:
-            flight.stats.record(is_error, now - flight.started)
-        flight.sink.deliver(flight.token, chunk, start, start + size)
-        return True
-
-    def _redirect(self, line: bytes) -> bool:
-        """Have an error that is a redirection followed; false if it is an ordinary error."""
-        flight = self.in_flight
         request = self._request(self.outbox.copy(0, flight.size))
-        return self.pool.cluster.follow(request, line, self)
+        return self.pool.cluster.follow(request, bytes(chunk[start : start + size]), self)
 
     def _request(self, data: bytes) -> Request:
         """The entry that was popped last, off the fast path."""

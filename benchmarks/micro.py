@@ -171,7 +171,7 @@ def _in_flight() -> Call:
 
     def push_and_pop() -> None:
         for token in range(_BATCH):
-            queue.push(sink, token, stats, 64, 1.0, 42, True, 0)
+            queue.push(sink, token, stats, 64, 1.0, 42, True, 0, 1)
         while queue.pop():
             pass
 

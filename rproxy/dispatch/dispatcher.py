@@ -11,6 +11,7 @@ from rproxy.commands.spec import CommandSpec
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.fragments import Fragments
+from rproxy.dispatch.gates import stop
 from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
 from rproxy.dispatch.split import copy_fragments, send_fragments
@@ -113,4 +114,6 @@ class Dispatcher:
             return
         start = scanner.base
         data = bytes(scanner.chunk[start : start + scanner.size])
-        handle_whole(Command(spec, args, data, session, sink, token), self.context)
+        command = Command(spec, args, data, session, sink, token)
+        if session.is_plain or not stop(command, self.context):
+            handle_whole(command, self.context)

@@ -1,6 +1,6 @@
 """Commands that rproxy answers itself, so that it looks like one Redis server to every client library.
 
-Each handler takes the command and the context and returns the encoded reply; the texts are Redis's own.
+The texts are Redis's own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
 
-Handler = Callable[[Command, Context], bytes]
+Handler = Callable[[Command, Context], bytes | None]
+"""Returns the encoded reply, or ``None`` if it replies later."""
 
 SERVER_VERSION = b"7.0.15"
 """The Redis release whose commands and replies rproxy shows to clients."""
@@ -35,7 +36,7 @@ def echo(command: Command, context: Context) -> bytes:
 
 def leave(command: Command, context: Context) -> bytes:
     """QUIT."""
-    command.session.is_quitting = True
+    command.session.quit()
     return encode.OK
 
 
@@ -187,4 +188,6 @@ def answer(command: Command, context: Context) -> None:
     """Answer a local command."""
     name = command.spec.name
     context.local_commands[name.decode().lower()] += 1
-    command.reply(LOCAL[name](command, context))
+    reply = LOCAL[name](command, context)
+    if reply is not None:
+        command.reply(reply)

@@ -5,8 +5,13 @@ cdef class Session:
     cdef readonly str address
     cdef readonly str local_address
     cdef readonly double created
-    cdef public bint is_plain
-    cdef public bint is_quitting
+    cdef readonly bint is_plain
+    cdef readonly bint is_held
+    cdef readonly bint is_quitting
+    cdef readonly bint is_interrupted
+    cdef readonly object states
+    cdef public object client
+    cdef readonly set at_close
     cdef public bytes name
     cdef public bytes library_name
     cdef public bytes library_version

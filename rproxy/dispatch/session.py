@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import IntFlag
+from typing import Protocol
+
+
+class State(IntFlag):
+    """What makes the commands of a client mean more than they say. Each state has its gate (``dispatch.gates``)."""
+
+    UNAUTHENTICATED = 1
+    """It has to authenticate first."""
+    RESTRICTED = 2
+    """Its user may not do everything."""
+    OBSERVED = 4
+    """What it does is shown to a MONITOR, or its commands are paused."""
+    SUBSCRIBED = 8
+    """It speaks RESP2 and has subscriptions: few commands are allowed."""
+    IN_TRANSACTION = 16
+    """It is between MULTI and EXEC."""
+    MUTED = 32
+    """CLIENT REPLY OFF or SKIP."""
+
+
+class Client(Protocol):
+    """The connection of a session, as commands need it."""
+
+    def hold(self) -> None:
+        """Take no further command until ``release``: the one just taken has to be answered first."""
+
+    def release(self) -> None:
+        """Go on after ``hold``."""
+
+    def push(self, data: bytes) -> None:
+        """Send ``data``, one whole push message, between replies. A client that does not take them is closed."""
+
+    def close(self) -> None:
+        """Close at once."""
+
 
 class Session:
     """The state of one client that outlives a command.
 
     ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
-    ``upstream.pool``). ``is_plain`` says that no state changes what its commands mean, so they may take the fast path.
-    ``created`` is a Unix time in seconds.
+    ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path.
+    ``is_held``: its next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any
+    order, when the client is gone. ``created`` is a Unix time in seconds.
     """
 
     __slots__ = (
         "address",
         "affinity",
+        "at_close",
+        "client",
         "created",
         "id",
+        "is_held",
+        "is_interrupted",
         "is_plain",
         "is_quitting",
         "library_name",
@@ -23,6 +65,7 @@ class Session:
         "local_address",
         "name",
         "protocol",
+        "states",
     )
 
     def __init__(self, number: int, address: str, local_address: str, created: float) -> None:
@@ -34,12 +77,46 @@ class Session:
         self.local_address = local_address
         self.created = created
         self.is_plain = True
+        self.is_held = False
         self.is_quitting = False
+        self.is_interrupted = False
+        self.states = State(0)
         self.name = b""
         self.library_name = b""
         self.library_version = b""
+        self.client: Client | None = None
+        self.at_close: set[Callable[[], None]] = set()
 
     def speak(self, protocol: int) -> None:
         """Speak RESP version ``protocol`` from now on."""
         self.protocol = protocol
         self.affinity = self.id * 2 + (protocol == 3)
+
+    def enter(self, state: State) -> None:
+        """Be in ``state`` from now on."""
+        self.states |= state
+        self.is_plain = False
+
+    def leave(self, state: State) -> None:
+        """Be in ``state`` no more."""
+        self.states &= ~state
+        self.is_plain = not self.states
+
+    def quit(self) -> None:
+        """Take no more commands; close when the replies have been sent."""
+        self.is_quitting = True
+        self.is_interrupted = True
+
+    def hold(self) -> None:
+        """Have the next command wait until ``release``."""
+        self.is_held = True
+        self.is_interrupted = True
+        if self.client is not None:
+            self.client.hold()
+
+    def release(self) -> None:
+        """Go on with the next command."""
+        self.is_held = False
+        self.is_interrupted = self.is_quitting
+        if self.client is not None:
+            self.client.release()

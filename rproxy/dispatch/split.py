@@ -28,7 +28,7 @@ def send_fragments(
         outbox = connection.outbox if connection is not None else Outbox()
         size = write_fragment(outbox, spec, scanner, fragments, index, header_of_one)
         if connection is not None:
-            connection.enlist(sink, index, None, size, now, slot, spec.is_read, 0)
+            connection.enlist(sink, index, None, size, now, slot, spec.is_read, 0, 1)
         else:
             cluster.submit(Request(outbox.take(), sink, index, None, slot, spec.is_read, affinity, now))
 

@@ -21,6 +21,8 @@ cdef class DownstreamConnection(Connection):
     cdef Py_ssize_t _max_in_flight
     cdef Py_ssize_t _output_limit
     cpdef Py_ssize_t unsent(self) except -1
+    cdef bint _waits(self, Py_ssize_t size) except -1
+    cdef Py_ssize_t _interrupt(self, Py_ssize_t position, Py_ssize_t end) except -1
 
 
 cdef int _COMMAND

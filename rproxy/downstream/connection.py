@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _COMMAND = COMMAND
 _NEED_MORE = NEED_MORE
 _MALFORMED = MALFORMED
+_HELD_MOST = 1024 * 1024
+"""Bytes read ahead of a client whose commands wait; no more is read from it beyond."""
 
 
 class DownstreamConnection(Connection):
@@ -42,6 +44,7 @@ class DownstreamConnection(Connection):
         Connection.__init__(self, listener.turn, listener.traffic, False)
         self.listener = listener
         self.session = session
+        session.client = self
         self.replies = ReplyQueue(self)
         self.is_throttled = False
         self.is_finishing = False
@@ -61,8 +64,7 @@ class DownstreamConnection(Connection):
             scanner = self.listener.scanner
         position = start
         self.heard_at = self.turn.now
-        if self.unsent() >= self._output_limit:
-            self._throttle()
+        if self._waits(end - start):
             return start
         room = 0
         while position < end:
@@ -82,11 +84,47 @@ class DownstreamConnection(Connection):
                 self._refuse(scanner.error)
                 return end
             position += scanner.consumed
-            if session.is_quitting:
-                self.finish()
-                return end
+            if session.is_interrupted:
+                self._scanner = None
+                return self._interrupt(position, end)
         self._scanner = None
         return position
+
+    def _waits(self, size: int) -> bool:
+        """Whether the ``size`` bytes in the inbox have to wait: for a reply, or for room."""
+        is_full = size > _HELD_MOST if self.session.is_held else self.unsent() >= self._output_limit
+        if is_full:
+            self._throttle()
+        return is_full or self.session.is_held
+
+    def _interrupt(self, position: int, end: int) -> int:
+        """Up to where the inbox is used up after a command with which the client quits, or has to wait."""
+        if self.session.is_quitting:
+            self.finish()
+            return end
+        return position
+
+    def hold(self) -> None:
+        """Leave what the client sends in the inbox until ``release``; see ``dispatch.session.Client``."""
+
+    def release(self) -> None:
+        """Go on with what was left in the inbox."""
+        self.turn.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.is_throttled:
+            self._resume()
+        elif self.inbox is not None and self.transport is not None and not self.is_finishing:
+            self.receive(self.inbox, self.filled)
+
+    def push(self, data: bytes) -> None:
+        """Send a push message between replies; a client that has too much unread is closed, as Redis does."""
+        if self.is_finishing:
+            return
+        self.outbox.write(data)
+        self.turn.mark(self)
+        if self.unsent() > self._output_limit:
+            self.close()
 
     def _keep_scanner(self, scanner: RequestScanner) -> None:
         """Own the scanner while it is in the middle of a command; the other clients get a new one."""
@@ -125,7 +163,7 @@ class DownstreamConnection(Connection):
         """A reply was delivered while this connection waited for it."""
         if self.is_finishing:
             self.turn.mark(self)
-        elif self.is_throttled and self.replies.pending() <= self._max_in_flight // 2:
+        elif self.is_throttled and not self.session.is_held and self.replies.pending() <= self._max_in_flight // 2:
             self.turn.loop.call_soon(self._resume)
 
     def on_sent(self) -> None:
@@ -133,7 +171,7 @@ class DownstreamConnection(Connection):
         if self.is_finishing:
             if self.replies.pending() == 0 and self.outbox.unsent() == 0:
                 self.close()
-        elif self.is_throttled:
+        elif self.is_throttled and not self.session.is_held:
             self.turn.loop.call_soon(self._resume)
 
     def _refuse(self, error: bytes) -> None:
@@ -154,8 +192,11 @@ class DownstreamConnection(Connection):
         self.turn.mark(self)
 
     def on_eof(self) -> None:
-        """The client will send no more: it still gets its replies."""
-        self.finish()
+        """The client will send no more: it still gets its replies, unless it waits for something yet to happen."""
+        if self.session.is_held:
+            self.close()
+        else:
+            self.finish()
 
     def on_lost(self, reason: str) -> None:
         """The client is gone."""
@@ -163,6 +204,10 @@ class DownstreamConnection(Connection):
 
     def close(self) -> None:
         """Close at once."""
+        if not self.replies.is_closed:
+            for farewell in list(self.session.at_close):
+                farewell()
+            self.session.at_close.clear()
         self.replies.close()
         self.outbox.clear()
         self.is_finishing = True

@@ -19,11 +19,12 @@ cdef class UpstreamConnection(Connection):
         self, object chunk, Py_ssize_t start, Py_ssize_t end, Sink sink, long long token, CommandStats stats, int slot, bint is_read
     )
     cpdef object enlist(
-        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
+        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops,
+        int replies
     )
     @cython.locals(
         replies=ReplyScanner, flight=InFlight, outbox=Outbox, now=cython.double, position=cython.Py_ssize_t,
-        size=cython.Py_ssize_t, first=cython.int,
+        size=cython.Py_ssize_t, first=cython.int, rest=cython.int,
     )
     cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     @cython.locals(flight=InFlight)

@@ -51,7 +51,7 @@ class UpstreamConnection(Connection):
         """Send the request ``chunk[start:end]``; its reply is delivered to ``sink`` with ``token``."""
         # What ``enlist`` does, without a call more: this is done for every command.
         self.outbox.append(chunk, start, end)
-        self.in_flight.push(sink, token, stats, end - start, self.turn.now, slot, is_read, 0)
+        self.in_flight.push(sink, token, stats, end - start, self.turn.now, slot, is_read, 0, 1)
         if not self.is_dirty:
             self.turn.mark(self)
 
@@ -65,9 +65,10 @@ class UpstreamConnection(Connection):
         slot: int,
         is_read: bool,
         hops: int,
+        replies: int,
     ) -> None:
         """Expect a reply for the ``size`` bytes that were just appended to the outbox as one request."""
-        self.in_flight.push(sink, token, stats, size, started, slot, is_read, hops)
+        self.in_flight.push(sink, token, stats, size, started, slot, is_read, hops, replies)
         if not self.is_dirty:
             self.turn.mark(self)
 
@@ -83,6 +84,7 @@ class UpstreamConnection(Connection):
             request.slot,
             request.is_read,
             request.hops,
+            request.replies,
         )
 
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
@@ -102,9 +104,15 @@ class UpstreamConnection(Connection):
             if first == _PUSH:
                 position += size
                 continue
-            if not flight.pop():
-                self.fail(GARBAGE, "a reply without a request")
-                return end
+            rest = flight.answer()
+            if rest:
+                if rest < 0:
+                    self.fail(GARBAGE, "a reply without a request")
+                    return end
+                if first == _ERROR:
+                    flight.sink.absorb(flight.token, bytes(chunk[position : position + size]))
+                position += size
+                continue
             if first == _ERROR and self._redirect(chunk, position, size):
                 outbox.release(flight.size)
                 if not self.is_open:
@@ -125,7 +133,8 @@ class UpstreamConnection(Connection):
         if flight.sink is DISCARD or flight.size > self.outbox.sent():
             return False
         request = self._request(self.outbox.copy(0, flight.size))
-        return self.pool.cluster.follow(request, bytes(chunk[start : start + size]), self)
+        line = flight.sink.cause(bytes(chunk[start : start + size]))
+        return self.pool.cluster.follow(request, line, self)
 
     def _request(self, data: bytes) -> Request:
         """The entry that was popped last, off the fast path."""
@@ -140,6 +149,7 @@ class UpstreamConnection(Connection):
             self.lane,
             flight.started,
             flight.hops,
+            replies=flight.replies,
         )
 
     def expire(self, before: float) -> list[tuple[Sink, int, CommandStats | None]]:

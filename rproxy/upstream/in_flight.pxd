@@ -11,6 +11,7 @@ cdef struct Entry:
     int slot
     short hops
     bint is_read
+    int replies
 
 
 cdef class InFlight:
@@ -18,6 +19,7 @@ cdef class InFlight:
     cdef Py_ssize_t _mask
     cdef Py_ssize_t _head
     cdef Py_ssize_t _tail
+    cdef int _answered
     cdef readonly Sink sink
     cdef readonly CommandStats stats
     cdef readonly long long token
@@ -26,10 +28,13 @@ cdef class InFlight:
     cdef readonly int slot
     cdef readonly int hops
     cdef readonly bint is_read
+    cdef readonly int replies
     cpdef Py_ssize_t count(self) noexcept
     cpdef object push(
-        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
+        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read,
+        int hops, int replies
     )
+    cpdef int answer(self) except -2
     cpdef bint pop(self) except -1
     cpdef bint has_slot(self, int slot) noexcept
     cpdef list expire(self, double before)

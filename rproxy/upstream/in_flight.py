@@ -11,14 +11,31 @@ from collections import deque
 from rproxy.metrics.counters import CommandStats
 from rproxy.upstream.sink import DISCARD, Sink
 
+Entry = tuple[Sink, int, CommandStats | None, int, float, int, bool, int, int]
+
 
 class InFlight:
-    """A first-in first-out queue; ``pop`` shows the oldest entry in the attributes of the queue itself."""
+    """A first-in first-out queue; the entry that was answered or popped is shown in the attributes of the queue itself.
 
-    __slots__ = ("_entries", "hops", "is_read", "sink", "size", "slot", "started", "stats", "token")
+    A request may be a unit of several commands, answered by as many ``replies``.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_entries",
+        "hops",
+        "is_read",
+        "replies",
+        "sink",
+        "size",
+        "slot",
+        "started",
+        "stats",
+        "token",
+    )
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[Sink, int, CommandStats | None, int, float, int, bool, int]] = deque()
+        self._entries: deque[Entry] = deque()
         self.sink: Sink = DISCARD
         self.token = 0
         self.stats: CommandStats | None = None
@@ -27,6 +44,8 @@ class InFlight:
         self.slot = 0
         self.is_read = False
         self.hops = 0
+        self.replies = 1
+        self._answered = 0
 
     def count(self) -> int:
         """How many requests are in flight."""
@@ -42,17 +61,48 @@ class InFlight:
         slot: int,
         is_read: bool,
         hops: int,
+        replies: int,
     ) -> None:
         """Add a request of ``size`` bytes, its deadline counted from ``started``; ``slot`` is -1 without keys."""
-        self._entries.append((sink, token, stats, size, started, slot, is_read, hops))
+        self._entries.append((sink, token, stats, size, started, slot, is_read, hops, replies))
+
+    def answer(self) -> int:
+        """Take a reply to the oldest entry; how many it still needs, 0 if it was popped, -1 if there is no entry."""
+        if not self._entries:
+            return -1
+        (
+            self.sink,
+            self.token,
+            self.stats,
+            self.size,
+            self.started,
+            self.slot,
+            self.is_read,
+            self.hops,
+            self.replies,
+        ) = self._entries.popleft()
+        if self.replies == 1:
+            return 0
+        return self._answer_partly()
+
+    def _answer_partly(self) -> int:
+        self._answered += 1
+        rest = self.replies - self._answered
+        if rest:
+            entry = (self.sink, self.token, self.stats, self.size, self.started, self.slot, self.is_read, self.hops)
+            self._entries.appendleft((*entry, self.replies))
+        else:
+            self._answered = 0
+        return rest
 
     def pop(self) -> bool:
-        """Remove the oldest entry and show it; false if there is none."""
+        """Remove the oldest entry, however far it was answered; false if there is none."""
         if not self._entries:
             return False
-        self.sink, self.token, self.stats, self.size, self.started, self.slot, self.is_read, self.hops = (
-            self._entries.popleft()
-        )
+        self._answered = 0
+        entry = self._entries.popleft()
+        self.sink, self.token, self.stats, self.size, self.started, self.slot, self.is_read, self.hops = entry[:8]
+        self.replies = entry[8]
         return True
 
     def has_slot(self, slot: int) -> bool:

@@ -17,6 +17,7 @@ cdef class InFlight:
 
     def __init__(self):
         self.sink = DISCARD
+        self.replies = 1
 
     def __dealloc__(self):
         cdef Entry *entry
@@ -46,7 +47,8 @@ cdef class InFlight:
         return 0
 
     cpdef object push(
-        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read, int hops
+        self, Sink sink, long long token, CommandStats stats, Py_ssize_t size, double started, int slot, bint is_read,
+        int hops, int replies
     ):
         cdef Entry *entry
         if self._ring == NULL or self._tail - self._head > self._mask:
@@ -63,6 +65,20 @@ cdef class InFlight:
         entry.slot = slot
         entry.is_read = is_read
         entry.hops = hops
+        entry.replies = replies
+
+    cpdef int answer(self) except -2:
+        cdef Entry *entry
+        if self._head == self._tail:
+            return -1
+        entry = &self._ring[self._head & self._mask]
+        if entry.replies > 1 and self._answered + 1 < entry.replies:
+            self._answered += 1
+            self.sink = <Sink> entry.sink
+            self.token = entry.token
+            return entry.replies - self._answered
+        self.pop()
+        return 0
 
     cpdef bint pop(self) except -1:
         cdef Entry *entry
@@ -70,6 +86,7 @@ cdef class InFlight:
             return False
         entry = &self._ring[self._head & self._mask]
         self._head += 1
+        self._answered = 0
         self.sink = <Sink> entry.sink
         self.stats = <CommandStats> entry.stats
         Py_DECREF(<object> entry.sink)
@@ -80,6 +97,7 @@ cdef class InFlight:
         self.slot = entry.slot
         self.is_read = entry.is_read
         self.hops = entry.hops
+        self.replies = entry.replies
         return True
 
     cpdef bint has_slot(self, int slot) noexcept:

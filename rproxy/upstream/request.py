@@ -13,7 +13,8 @@ class Request:
     """One unit sent to one endpoint, with its own bytes.
 
     ``affinity`` picks the connection in a pool, so that its session's order, and its RESP version, are kept. ``hops``
-    counts how often it was sent elsewhere; ``answer`` is the error a node gave while it is retried.
+    counts how often it was sent elsewhere; ``answer`` is the error a node gave while it is retried. A
+    node gives ``replies`` replies to it, of which the last is the request's (``MULTI`` … ``EXEC``).
     """
 
     data: bytes
@@ -27,6 +28,7 @@ class Request:
     hops: int = 0
     not_before: float = 0.0
     answer: bytes | None = None
+    replies: int = 1
 
     def fail(self, line: bytes) -> None:
         """Answer with the error ``line`` (``-CODE text CRLF``)."""

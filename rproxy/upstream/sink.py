@@ -13,6 +13,13 @@ class Sink:
     def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
         """Take the reply ``chunk[start:end]`` to what ``token`` stands for. The chunk is only valid during the call."""
 
+    def absorb(self, token: int, line: bytes) -> None:
+        """Take note of an error among the replies of a request of several, before the last, which is delivered."""
+
+    def cause(self, line: bytes) -> bytes:
+        """The error that an error reply ``line`` is due to: itself, or one that was absorbed before it."""
+        return line
+
 
 class Discard(Sink):
     """Drops every reply."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from rproxy.commands.lookup import COMMANDS
-from rproxy.dispatch.session import Session
+from rproxy.dispatch.session import Session, State
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
 from rproxy.routing.routes import MirrorRule, Route
@@ -112,7 +112,7 @@ async def test_a_reply_finds_its_command_whatever_the_delays(dispatch: Dispatch,
 async def test_a_client_with_state_is_off_the_fast_path_and_served_alike(
     dispatch: Dispatch, nodes: list[FakeNode]
 ) -> None:
-    dispatch.session.is_plain = False
+    dispatch.session.enter(State.OBSERVED)
     assert await dispatch.call("GET", "b") == b"$1\r\nb\r\n"
     assert await dispatch.call("MGET", "b", "c") == encode.reply([b"b", b"c"])
     assert nodes[0].received == [(b"GET", b"b"), (b"MGET", b"b")]

@@ -20,7 +20,7 @@ def test_entries_come_out_as_they_went_in(module: ModuleType) -> None:
     sinks = [Sink() for _ in range(300)]
     stats = CommandStats()
     for number, sink in enumerate(sinks):
-        queue.push(sink, number, stats, number + 1, float(number), number % 16384 - 1, number % 2 == 0, number % 5)
+        queue.push(sink, number, stats, number + 1, float(number), number % 16384 - 1, number % 2 == 0, number % 5, 1)
         if number % 3 == 0:
             assert queue.pop()
     shown = []
@@ -39,8 +39,8 @@ def test_entries_come_out_as_they_went_in(module: ModuleType) -> None:
 def test_expired_entries_keep_their_turn_but_lose_their_sink(module: ModuleType) -> None:
     queue = module.InFlight()
     first, second = Sink(), Sink()
-    queue.push(first, 1, None, 10, 1.0, 0, True, 0)
-    queue.push(second, 2, None, 20, 5.0, 0, True, 0)
+    queue.push(first, 1, None, 10, 1.0, 0, True, 0, 1)
+    queue.push(second, 2, None, 20, 5.0, 0, True, 0, 1)
     assert queue.expire(3.0) == [(first, 1, None)]
     assert queue.expire(3.0) == []
     assert queue.pop()
@@ -53,7 +53,7 @@ def test_expired_entries_keep_their_turn_but_lose_their_sink(module: ModuleType)
 def test_it_knows_the_slots_in_flight(module: ModuleType) -> None:
     queue = module.InFlight()
     for slot in (5, 7):
-        queue.push(Sink(), 0, None, 1, 0.0, slot, True, 0)
+        queue.push(Sink(), 0, None, 1, 0.0, slot, True, 0, 1)
     assert [queue.has_slot(slot) for slot in (5, 6, 7)] == [True, False, True]
     queue.pop()
     assert [queue.has_slot(slot) for slot in (5, 7)] == [False, True]
@@ -65,9 +65,29 @@ def test_references_are_given_back(module: ModuleType) -> None:
     before = sys.getrefcount(sink), sys.getrefcount(stats)
     queue = module.InFlight()
     for number in range(200):
-        queue.push(sink, number, stats, 1, float(number), 0, True, 0)
+        queue.push(sink, number, stats, 1, float(number), 0, True, 0, 1)
     queue.expire(50.0)
     for _ in range(100):
         queue.pop()
     del queue
     assert (sys.getrefcount(sink), sys.getrefcount(stats)) == before
+
+
+@each_form
+def test_a_unit_is_popped_with_the_last_of_its_replies(module: ModuleType) -> None:
+    queue, unit, after = module.InFlight(), Sink(), Sink()
+    queue.push(unit, 7, None, 10, 1.0, 0, False, 0, 3)
+    queue.push(after, 8, None, 10, 1.0, 0, False, 0, 1)
+    assert [queue.answer(), queue.answer(), queue.sink is unit, queue.count()] == [2, 1, True, 2]
+    assert (queue.answer(), queue.token, queue.replies, queue.count()) == (0, 7, 3, 1)
+    assert (queue.answer(), queue.sink is after, queue.answer()) == (0, True, -1)
+
+
+@each_form
+def test_a_unit_answered_in_part_is_popped_whole(module: ModuleType) -> None:
+    queue = module.InFlight()
+    for token in range(2):
+        queue.push(Sink(), token, None, 10, 1.0, 0, False, 0, 2)
+    assert queue.answer() == 1
+    assert (queue.pop(), queue.token, queue.replies) == (True, 0, 2)
+    assert (queue.answer(), queue.answer(), queue.token) == (1, 0, 1)

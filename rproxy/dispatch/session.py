@@ -46,7 +46,8 @@ class Session:
     ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
     ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path.
     ``is_held``: its next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any
-    order, when the client is gone. ``created`` is a Unix time in seconds.
+    order, when the client is gone. ``unblock`` is set while a blocking command waits: it ends the wait, as by an error
+    or as by its time-out (CLIENT UNBLOCK), and tells whether it did. ``created`` is a Unix time in seconds.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Session:
         "name",
         "protocol",
         "states",
+        "unblock",
     )
 
     def __init__(self, number: int, address: str, local_address: str, created: float) -> None:
@@ -86,6 +88,7 @@ class Session:
         self.library_version = b""
         self.client: Client | None = None
         self.at_close: set[Callable[[], None]] = set()
+        self.unblock: Callable[[bool], bool] | None = None
 
     def speak(self, protocol: int) -> None:
         """Speak RESP version ``protocol`` from now on."""

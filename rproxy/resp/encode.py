@@ -10,6 +10,19 @@ NULL = b"$-1\r\n"
 NULL_3 = b"_\r\n"
 EMPTY_ARRAY = b"*0\r\n"
 
+
+class Text(bytes):
+    """A text for people: a verbatim string in RESP3, a bulk string in RESP2."""
+
+    __slots__ = ()
+
+
+class Distinct(tuple["Value", ...]):
+    """Elements without order or double: a set in RESP3, an array in RESP2."""
+
+    __slots__ = ()
+
+
 Value = None | bool | int | bytes | str | Sequence["Value"] | Mapping[bytes, "Value"]
 """What ``reply`` encodes: ``str`` as a simple string, ``bytes`` as a bulk string, integers, arrays, maps, null."""
 
@@ -41,6 +54,11 @@ def bulk(data: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
+def verbatim(text: bytes) -> bytes:
+    """A verbatim string of plain text, which only RESP3 has."""
+    return b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text)
+
+
 def array(encoded: Iterable[bytes]) -> bytes:
     """An array of elements that are encoded already."""
     elements = list(encoded)
@@ -56,8 +74,11 @@ def reply(value: Value, protocol: int = 2) -> bytes:
     if isinstance(value, str):
         return simple(value)
     if isinstance(value, bytes):
-        return bulk(value)
+        return verbatim(value) if protocol == 3 and isinstance(value, Text) else bulk(value)
     if isinstance(value, Mapping):
         pairs = [reply(part, protocol) for item in value.items() for part in item]
         return array(pairs) if protocol == 2 else b"%%%d\r\n" % len(value) + b"".join(pairs)
-    return array(reply(element, protocol) for element in value)
+    elements = [reply(element, protocol) for element in value]
+    if protocol == 3 and isinstance(value, Distinct):
+        return b"~%d\r\n" % len(elements) + b"".join(elements)
+    return array(elements)

@@ -57,6 +57,8 @@ def test_a_value_is_read_back_in_resp3(value: Any) -> None:
     [
         (None, b"$-1\r\n", b"_\r\n"),
         (True, b":1\r\n", b":1\r\n"),
+        (encode.Text(b"a b"), b"$3\r\na b\r\n", b"=7\r\ntxt:a b\r\n"),
+        (encode.Distinct(("x", b"y")), b"*2\r\n+x\r\n$1\r\ny\r\n", b"~2\r\n+x\r\n$1\r\ny\r\n"),
         (-7, b":-7\r\n", b":-7\r\n"),
         ("OK", b"+OK\r\n", b"+OK\r\n"),
         (b"", b"$0\r\n\r\n", b"$0\r\n\r\n"),

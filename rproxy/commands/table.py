@@ -97,7 +97,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("EXPIRE",          "1.0.0",  -3, WRITE, PLAIN,     FIRST,   "fast"),
         Row("EXPIREAT",        "1.2.0",  -3, WRITE, PLAIN,     FIRST,   "fast"),
         Row("EXPIRETIME",      "7.0.0",   2, READ,  PLAIN,     FIRST,   "fast"),
-        Row("KEYS",            "1.0.0",   2, READ,  FAN_OUT,   NONE,    "",     ALL_SHARDS, CONCATENATE),
+        Row("KEYS",            "1.0.0",   2, READ,  FAN_OUT,   NONE,    "",     ALL_SHARDS, SPECIAL),
         Row("MIGRATE",         "2.6.0",  -6, WRITE, KEYED,     MIGRATE, "movablekeys"),
         Row("MOVE",            "1.0.0",   3, WRITE, PLAIN,     FIRST,   "fast"),
         Row("OBJECT",          "2.2.3",  -2, ADMIN, CONTAINER, NONE),

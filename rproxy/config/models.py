@@ -107,6 +107,12 @@ class SettingsConfig(Section):
     enable_command_stats: Flag = True
     """Count every command with its latency."""
 
+    fan_out_partial: Flag = False
+    """Answer reads of all shards (DBSIZE, KEYS, SCAN) by those that are up; otherwise one that is down is an error."""
+
+    keys_reply_limit: Size = 64 * 1024**2
+    """Bytes that the keys of one KEYS may have; beyond, the client gets an error and should use SCAN."""
+
     read_policy: Policy = ReadPolicy.PRIMARY
     """Which nodes answer reads: primary, prefer_primary, replica, prefer_replica or any. Writes go to primaries."""
 

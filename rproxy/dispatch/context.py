@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from rproxy.config.models import SettingsConfig
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
 from rproxy.resp.name_index import NameIndex
@@ -23,6 +24,7 @@ class Context:
     routes: RouteTable
     bound: dict[int, BoundRoute]
     counts_commands: bool = True
+    settings: SettingsConfig = field(default_factory=SettingsConfig)
     local_commands: Counter[str] = field(default_factory=Counter)
 
     @property

@@ -9,9 +9,10 @@ from rproxy.commands.lookup import wrong_arity
 from rproxy.commands.spec import CommandSpec, Plan
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
-from rproxy.dispatch.fan_out import FanOutReply, fan_out
+from rproxy.dispatch.fan_out import fan_out
 from rproxy.dispatch.local import answer
 from rproxy.dispatch.mirror import Mirror
+from rproxy.dispatch.parts import FanOutReply
 from rproxy.dispatch.route import BoundRoute
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode

@@ -1,34 +1,69 @@
-"""SCAN's cursor over several shards: the low bits say which shard, the rest is that node's own cursor.
+"""SCAN's cursor over several shards: the low part says which shard is walked, the rest is that node's own cursor.
 
-Shards are walked one after the other. A node's cursor stays far below 2**52 (it is bounded by the size of its key
-table, with 14 bits of slot in newer servers), so the joined cursor fits in the 64 bits that client libraries expect.
+The shards are walked in the order of their marks (``topology.shard_tags``). A joined cursor takes 22 bits more than the
+node's own, a few more where a listener has several clusters. Own cursors are bounded by the size of the node's key
+table (2**30 for a billion keys; newer servers add 14 bits for the slot), so joined ones stay far below the 2**64 of the
+protocol, and below the 2**53 that JavaScript counts to for up to 2**31 keys a node.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from rproxy.resp import encode
+from rproxy.topology.shard_tags import CHECK_BITS, TAG_BITS, Mark
 
-SHARD_BITS = 12
-SHARD_LIMIT = 1 << SHARD_BITS
-"""More shards than this cannot be walked."""
 _CURSOR_LIMIT = 1 << 64
+_CHECKS = 1 << CHECK_BITS
+_MARKS = 1 << (TAG_BITS + CHECK_BITS)
 
 
-def split_cursor(cursor: bytes) -> tuple[int, bytes]:
-    """The shard's number and the node's own cursor. Raises ``ValueError`` if it is no cursor."""
+class Place(NamedTuple):
+    """A shard in the order of the walk: the number of its cluster, and its mark."""
+
+    cluster: int
+    mark: Mark
+
+
+def split_cursor(cursor: bytes, clusters: int) -> tuple[Place, int]:
+    """The place that a cursor names, and the node's own cursor there. Raises ``ValueError`` if it is no cursor."""
     if not cursor.isdigit() or int(cursor) >= _CURSOR_LIMIT:
         raise ValueError("no cursor")
-    number = int(cursor)
-    return number & (SHARD_LIMIT - 1), b"%d" % (number >> SHARD_BITS)
+    own, place = divmod(int(cursor), clusters * _MARKS)
+    cluster, mark = divmod(place, _MARKS)
+    return Place(cluster, Mark(*divmod(mark, _CHECKS))), own
 
 
-def join_cursor(reply: bytes, shard: int, shards: int) -> bytes:
-    """A node's reply ``[cursor, keys]`` with the cursor that goes on from there; 0 after the last shard."""
+def join_cursor(place: Place, own: int, clusters: int) -> int:
+    """The cursor that goes on at ``place`` with the node's own cursor."""
+    mark = place.mark.tag * _CHECKS + place.mark.check
+    return (own * clusters + place.cluster) * _MARKS + mark
+
+
+def find_place(places: Sequence[Place], wanted: Place) -> tuple[int, bool] | None:
+    """Where in the sorted ``places`` a walk that stands at ``wanted`` goes on; ``None`` if it is over.
+
+    True if the node is still the one that was asked, so that its cursor counts. A shard with a new primary is walked
+    from its beginning again; one that is gone has given its keys away, so the next follows.
+    """
+    if wanted in places:
+        return places.index(wanted), True
+    for index, place in enumerate(places):
+        if (place.cluster, place.mark.tag) >= (wanted.cluster, wanted.mark.tag):
+            return index, False
+    return None
+
+
+def page_of(reply: bytes) -> tuple[int, bytes]:
+    """A node's own cursor and the encoded array of keys in its reply. Raises ``ValueError`` if it is no such page."""
     if not reply.startswith(b"*2\r\n$"):
-        return reply
-    cursor_start = reply.index(b"\r\n", 4) + 2
-    cursor_end = reply.index(b"\r\n", cursor_start)
-    own = int(reply[cursor_start:cursor_end])
-    following = shard + 1 if shard + 1 < shards else 0
-    joined = own << SHARD_BITS | shard if own else following
-    return b"*2\r\n" + encode.bulk(b"%d" % joined) + reply[cursor_end + 2 :]
+        raise ValueError("no page of a scan")
+    start = reply.index(b"\r\n", 4) + 2
+    end = reply.index(b"\r\n", start)
+    return int(reply[start:end]), reply[end + 2 :]
+
+
+def page(cursor: int, keys: bytes) -> bytes:
+    """SCAN's reply with the encoded array ``keys``."""
+    return b"*2\r\n" + encode.bulk(b"%d" % cursor) + keys

@@ -107,7 +107,9 @@ class Worker:
             catch_all=bind(catch_all, b"", False) if catch_all is not None else None,
             case_insensitive=prefixes.case_insensitive,
         )
-        return Context(COMMANDS, table, bound, counts_commands=proxy.settings.enable_command_stats)
+        return Context(
+            COMMANDS, table, bound, counts_commands=proxy.settings.enable_command_stats, settings=proxy.settings
+        )
 
     def _cluster(self, name: str, read_policy: ReadPolicy, listener: ListenerConfig) -> Cluster:
         """The cluster ``name`` as this listener uses it; listeners that use it alike share it."""

@@ -81,6 +81,10 @@ class Topology:
         index = self.slots[slot]
         return None if index == NO_SHARD else self.shards[index]
 
+    def first_slots(self) -> list[int]:
+        """The lowest slot of every shard that serves any, in the order of the slots."""
+        return sorted(self.slots.index(index) for index in set(self.slots) if index != NO_SHARD)
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Every known endpoint once, in the order of the shards."""
         return tuple(dict.fromkeys(endpoint for shard in self.shards for endpoint in shard.endpoints()))

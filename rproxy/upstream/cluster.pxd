@@ -34,7 +34,9 @@ cdef class Cluster:
     cdef readonly object parking
     cdef public bint has_parked
     cdef readonly bint is_single
+    cdef readonly object tags
     cdef list _shards
+    cdef list _shard_slots
     cdef const unsigned short[::1] _shard_at
     cdef dict _pools
     cdef list _retired

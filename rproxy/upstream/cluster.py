@@ -11,8 +11,9 @@ from rproxy.commands.spec import CommandSpec
 from rproxy.metrics.counters import CommandStats
 from rproxy.topology.read_policy import ReadPolicy, candidates
 from rproxy.topology.redirection import RedirectionKind, classify
+from rproxy.topology.shard_tags import Tags, tags_after
 from rproxy.topology.slots import SLOT_COUNT
-from rproxy.topology.snapshot import NO_SHARD, Endpoint, Shard, Topology
+from rproxy.topology.snapshot import Endpoint, Shard, Topology
 from rproxy.transport.connection import Traffic, Turn
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.failure import NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT, Failure
@@ -72,6 +73,7 @@ class Cluster:
         "_pools",
         "_retired",
         "_shard_at",
+        "_shard_slots",
         "_shards",
         "_stats",
         "draw",
@@ -87,6 +89,7 @@ class Cluster:
         "refresher",
         "retries",
         "settings",
+        "tags",
         "topology",
         "traffic",
         "turn",
@@ -120,6 +123,8 @@ class Cluster:
         self.is_single = False
         self._shards: list[ShardPools] = []
         self._shard_at = _packed(self.topology.slots)
+        self._shard_slots: list[int] = []
+        self.tags: Tags = {}
         self._pools: dict[tuple[Endpoint, bool], Pool] = {}
         self._retired: list[Pool] = []
         self._stats: list[CommandStats | None] = []
@@ -179,11 +184,12 @@ class Cluster:
 
     def shard_slots(self) -> list[int]:
         """One slot of every shard that serves any, in the order of the slots."""
-        first: dict[int, int] = {}
-        for slot, index in enumerate(self.topology.slots):
-            first.setdefault(index, slot)
-        first.pop(NO_SHARD, None)
-        return list(first.values())
+        return self._shard_slots
+
+    def is_down(self, slot: int) -> bool:
+        """Whether the primary of ``slot`` could not be reached when it was tried last."""
+        index = self.topology.slots[slot]
+        return index >= len(self._shards) or self._shards[index].writer.is_down()
 
     def known_endpoints(self) -> list[Endpoint]:
         """The topology's endpoints, those that are up first."""
@@ -205,6 +211,8 @@ class Cluster:
         self._pools = {}
         self._shards = [self._shard_pools(shard, before) for shard in topology.shards]
         self._shard_at = _packed(topology.slots)
+        self._shard_slots = topology.first_slots()
+        self.tags = tags_after(self.tags, topology)
         self.is_single = len(topology.shards) == 1 and topology.covered == SLOT_COUNT
         self._retired += [pool for key, pool in before.items() if key not in self._pools]
         self._leave_parking()

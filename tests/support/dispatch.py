@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rproxy.commands.lookup import COMMANDS
-from rproxy.config.models import ClusterConfig
+from rproxy.config.models import ClusterConfig, SettingsConfig
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.mirror import Mirror
@@ -30,7 +30,8 @@ MAIN = Route("main")
 class Dispatch:
     """Commands go in as a client's, and replies can be awaited. ``token`` counts what was sent.
 
-    A cluster stands under its name with its topology; ``settings`` are keys of a cluster's configuration, by its name.
+    A cluster stands under its name with its topology; ``settings`` are keys of a cluster's configuration, by its name,
+    ``proxy_settings`` keys of the listener's.
     ``draw`` is what the mirrors and the clusters draw.
     """
 
@@ -43,6 +44,7 @@ class Dispatch:
         read_policy: ReadPolicy = ReadPolicy.PRIMARY,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         counts_commands: bool = True,
+        proxy_settings: Mapping[str, Any] | None = None,
         draw: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.turn = make_turn(asyncio.get_running_loop())
@@ -54,7 +56,11 @@ class Dispatch:
         table = RouteTable(routes, catch_all)
         self.bound = {route: self._bind(route) for route in table.routes}
         self.context = Context(
-            COMMANDS, table, {id(route): bound for route, bound in self.bound.items()}, counts_commands=counts_commands
+            COMMANDS,
+            table,
+            {id(route): bound for route, bound in self.bound.items()},
+            counts_commands=counts_commands,
+            settings=SettingsConfig.model_validate(proxy_settings or {}),
         )
         self.dispatcher = Dispatcher(self.context)
         self.session = Session(1, "127.0.0.1:1", "127.0.0.1:2", 0.0)

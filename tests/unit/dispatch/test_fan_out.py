@@ -9,9 +9,7 @@ import pytest
 
 from rproxy.commands.lookup import SPECS
 from rproxy.commands.spec import Plan, ResponsePolicy
-from rproxy.dispatch.fan_out import INVALID_CURSOR, SPECIAL
-from rproxy.dispatch.session import Session
-from rproxy.resp import encode
+from rproxy.dispatch.fan_out import SPECIAL
 from rproxy.routing.routes import MirrorRule, Route
 from rproxy.topology.snapshot import Endpoint, Topology
 from tests.support.dispatch import Dispatch
@@ -30,7 +28,6 @@ def test_a_fan_out_has_a_policy_or_a_way_of_its_own() -> None:
     ("command", "answers", "reply"),
     [
         ("DBSIZE", [b":1\r\n", b":20\r\n", b":300\r\n"], b":321\r\n"),
-        ("KEYS *", [b"*1\r\n$1\r\nb\r\n", b"*0\r\n", b"*1\r\n$1\r\na\r\n"], b"*2\r\n$1\r\nb\r\n$1\r\na\r\n"),
         ("FLUSHALL", [b"+OK\r\n"] * 3, b"+OK\r\n"),
         ("FLUSHALL", [b"+OK\r\n", b"-READONLY You can't write.\r\n", b"+OK\r\n"], b"-READONLY You can't write.\r\n"),
         ("SCRIPT LOAD x", [b"$1\r\nh\r\n"] * 3, b"$1\r\nh\r\n"),
@@ -106,67 +103,20 @@ async def test_writes_are_copied_to_every_shard_of_a_mirror(
         assert node.received == [(b"FLUSHALL",)]
 
 
-# -- RANDOMKEY
-
-
-@pytest.mark.parametrize(("draw", "key"), [(0.0, b"b"), (0.49, b"b"), (0.5, b"a"), (0.999, b"a")])
-async def test_a_random_key_is_drawn_from_the_shards_that_have_one(
-    make_dispatch: Callable[..., Dispatch], topology: Topology, nodes: list[FakeNode], draw: float, key: bytes
+@pytest.mark.parametrize("command", ["DBSIZE", "SCRIPT EXISTS h"])
+async def test_a_setting_leaves_out_shards_that_are_down(
+    make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode], command: str
 ) -> None:
-    for node, own in zip(nodes, (b"b", None, b"a"), strict=True):
-        node.answers["RANDOMKEY"] = encode.reply(own)
-    assert await make_dispatch({"main": topology}, draw=lambda: draw).call("RANDOMKEY") == encode.bulk(key)
-
-
-async def test_without_any_key_a_random_one_is_null_in_the_words_of_the_client(
-    dispatch: Dispatch, nodes: list[FakeNode]
-) -> None:
-    modern = Session(2, "", "", 0.0)
-    modern.speak(3)
     for node in nodes:
-        node.answers["RANDOMKEY"] = b"$-1\r\n"
-    assert await dispatch.call("RANDOMKEY") == b"$-1\r\n"
-    for node in nodes:
-        node.answers["RANDOMKEY"] = b"_\r\n"
-    nodes[1].answers["HELLO"] = b"*0\r\n"
-    assert await dispatch.call("RANDOMKEY", session=modern) == b"_\r\n"
-
-
-async def test_an_error_is_the_answer_where_no_shard_has_a_key(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
-    for node, answer in zip(nodes, (b"$-1\r\n", b"-NOPERM no\r\n", b"$-1\r\n"), strict=True):
-        node.answers["RANDOMKEY"] = answer
-    assert await dispatch.call("RANDOMKEY") == b"-NOPERM no\r\n"
-
-
-# -- SCAN
-
-
-async def test_a_scan_walks_all_shards(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
-    for number, node in enumerate(nodes):
-        pages = [(b"17", [b"%d-0" % number]), (b"0", [b"%d-1" % number])]
-        node.answers["SCAN"] = [encode.array([encode.bulk(cursor), encode.reply(keys)]) for cursor, keys in pages]
-    cursor, found = b"0", []
-    for _ in range(6):
-        reply = await dispatch.call("SCAN", cursor, "COUNT", "1")
-        cursor, key = (word for word in reply.split(b"\r\n") if word[:1] not in b"*$")
-        found.append(key)
-    assert cursor == b"0"
-    assert found == [b"0-0", b"0-1", b"1-0", b"1-1", b"2-0", b"2-1"]
-    assert [node.received for node in nodes] == [
-        [(b"SCAN", b"0", b"COUNT", b"1"), (b"SCAN", b"17", b"COUNT", b"1")]
-    ] * 3
-
-
-async def test_a_cursor_beyond_the_shards_ends_the_walk(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
-    assert await dispatch.call("SCAN", "3") == b"*2\r\n$1\r\n0\r\n*0\r\n"
-    assert [node.received for node in nodes] == [[], [], []]
-
-
-@pytest.mark.parametrize("cursor", ["x", "-1", "", str(1 << 64)])
-async def test_what_is_no_cursor_is_refused_as_redis_does(dispatch: Dispatch, cursor: str) -> None:
-    assert await dispatch.call("SCAN", cursor) == INVALID_CURSOR == b"-ERR invalid cursor\r\n"
-
-
-async def test_an_error_of_a_shard_is_the_reply_of_the_scan(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
-    nodes[0].answers["SCAN"] = b"-ERR syntax error\r\n"
-    assert await dispatch.call("SCAN", "0", "NOPE") == b"-ERR syntax error\r\n"
+        node.answers |= {"DBSIZE": b":5\r\n", "SCRIPT": b"*1\r\n:1\r\n"}
+    down = Endpoint("127.0.0.1", 1)
+    shards = topology_of((nodes[0].endpoint,), (down,), (nodes[1].endpoint,))
+    dispatch = make_dispatch({"main": shards}, proxy_settings={"fan_out_partial": True})
+    reply = {"DBSIZE": b":10\r\n", "SCRIPT EXISTS h": b"*1\r\n:1\r\n"}[command]
+    assert await dispatch.call(*command.split()) == reply
+    # By now the primary is known to be down, and is not waited for.
+    assert await dispatch.call(*command.split()) == reply
+    assert (await dispatch.call("FLUSHALL")).startswith(b"-CLUSTERDOWN ")
+    for node in nodes[:2]:
+        await node.stop()
+    assert (await dispatch.call(*command.split())).startswith((b"-CLUSTERDOWN ", b"-ERR upstream "))

@@ -44,10 +44,10 @@ def is_blocking(spec: CommandSpec, args: Sequence[bytes]) -> bool:
 # -- key finders
 
 
-def counted(count_at: int, *, destination: int | None = None, may_be_none: bool = False) -> KeyFinder:
+def counted(count_at: int, *, destination: int | None = None, may_be_none: bool = False, step: int = 1) -> KeyFinder:
     """The finder of keys that follow their number, which stands at ``count_at``; ``destination`` is a key before it.
 
-    Scripts and functions ``may_be_none``: they are allowed to have no keys.
+    Scripts and functions ``may_be_none``: they are allowed to have no keys. ``step`` leads from a key to the next.
     """
     least = 0 if may_be_none else 1
     before = () if destination is None else (destination,)
@@ -55,9 +55,9 @@ def counted(count_at: int, *, destination: int | None = None, may_be_none: bool 
     def find(args: Sequence[bytes]) -> Sequence[int]:
         count = _count(args[count_at])
         first = count_at + 1
-        if not least <= count <= len(args) - first:
+        if not least <= count <= (len(args) - first) // step:
             raise ValueError("numkeys does not fit the arguments")
-        return (*before, *range(first, first + count))
+        return (*before, *range(first, first + count * step, step))
 
     return find
 

@@ -170,6 +170,9 @@ class ListenerConfig(Section):
     limits: LimitsConfig = LimitsConfig()
     """What clients may take."""
 
+    cluster_announce: EndpointText | None = None
+    """host:port that cluster-mode clients are told to connect to; without it, the address that the client used."""
+
 
 class ClusterConfig(Section):
     """A named upstream: a Redis Cluster, or one Redis server."""

@@ -10,6 +10,7 @@ from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
 from rproxy.resp.name_index import NameIndex
 from rproxy.routing.routes import RouteTable
+from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.cluster import Cluster
 
 
@@ -17,7 +18,8 @@ from rproxy.upstream.cluster import Cluster
 class Context:
     """The commands and routes of a listener. ``bound`` holds, for each of the table's routes, its clusters.
 
-    ``local_commands`` counts what rproxy answered itself, by command name.
+    ``local_commands`` counts what rproxy answered itself, by command name. ``cluster_announce`` is where cluster-mode
+    clients are told to find rproxy, ``None`` for the address that they used.
     """
 
     commands: NameIndex
@@ -26,6 +28,7 @@ class Context:
     counts_commands: bool = True
     settings: SettingsConfig = field(default_factory=SettingsConfig)
     local_commands: Counter[str] = field(default_factory=Counter)
+    cluster_announce: Endpoint | None = None
 
     @property
     def only_route(self) -> BoundRoute | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from rproxy.commands import describe
 from rproxy.commands.lookup import CommandError
+from rproxy.dispatch import one_node
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
@@ -180,6 +181,7 @@ LOCAL: dict[bytes, Handler] = {
     b"CLIENT|GETNAME": client_get_name,
     b"CLIENT|ID": client_id,
     b"CLIENT|SETINFO": client_set_info,
+    **one_node.HANDLERS,
 }
 """The handler of each local command, by its name in the command table."""
 

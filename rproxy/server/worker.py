@@ -107,8 +107,14 @@ class Worker:
             catch_all=bind(catch_all, b"", False) if catch_all is not None else None,
             case_insensitive=prefixes.case_insensitive,
         )
+        announce = settings.cluster_announce
         return Context(
-            COMMANDS, table, bound, counts_commands=proxy.settings.enable_command_stats, settings=proxy.settings
+            COMMANDS,
+            table,
+            bound,
+            counts_commands=proxy.settings.enable_command_stats,
+            settings=proxy.settings,
+            cluster_announce=Endpoint.parse(announce) if announce is not None else None,
         )
 
     def _cluster(self, name: str, read_policy: ReadPolicy, listener: ListenerConfig) -> Cluster:

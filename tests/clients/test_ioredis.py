@@ -21,7 +21,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("ioredis is NOT tested: node and npm are not installed")
     directory = tmp_path_factory.mktemp("ioredis")
-    for name in ("package.json", "ordinary_use.js"):
+    for name in ("package.json", "ordinary_use.js", "cluster_use.js"):
         shutil.copy(HERE / name, directory)
     install = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
     installed = subprocess.run(install, cwd=directory, capture_output=True, text=True, timeout=180)
@@ -32,8 +32,8 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
-def answers(scripts: Path, port: int) -> dict[str, Any]:
-    run = ["node", "ordinary_use.js", str(port)]
+def answers(scripts: Path, port: int, script: str = "ordinary_use.js") -> dict[str, Any]:
+    run = ["node", script, str(port)]
     ended = subprocess.run(run, cwd=scripts, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")
     return dict(json.loads(ended.stdout))
@@ -44,3 +44,12 @@ def test_answers_are_the_same_as_directly(scripts: Path, proxy: Proxy, standalon
     assert directly["get"] == "hällo"
     assert directly["wrong type"].startswith("ReplyError: WRONGTYPE")
     assert answers(scripts, proxy.port) == directly
+
+
+def test_its_cluster_client_finds_one_node(scripts: Path, proxy: Proxy) -> None:
+    found = answers(scripts, proxy.port, "cluster_use.js")
+    assert found["values"] == [str(number) for number in range(100)]
+    assert found["masters"] == [proxy.port]
+    assert found["tagged"] == ["1", "2"]
+    assert found["pipeline"] == [number + 1 for number in range(50)]
+    assert found["slots"] == [0, 16383]

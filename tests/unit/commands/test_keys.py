@@ -56,6 +56,7 @@ def test_fixed_positions(line: str, positions: list[int]) -> None:
         ("ZDIFF 2 a b", [2, 3]),
         ("SINTERCARD 2 a b LIMIT 1", [2, 3]),
         ("ZINTERCARD 2 a b", [2, 3]),
+        ("MSETEX 2 a 1 b 2 EX 10", [2, 4]),
         ("LMPOP 2 a b LEFT COUNT 2", [2, 3]),
         ("ZMPOP 1 a MIN", [2]),
         ("BLMPOP 0 2 a b LEFT", [3, 4]),

@@ -149,7 +149,8 @@ class CommandSpec:
         self.flags = flags
         self.subcommands = subcommands
         self.index = index
-        self.has_fixed_keys = plan in (Plan.PLAIN, Plan.KEYED, Plan.SPLIT) and find_keys is None and first_key > 0
+        is_forwarded = plan in (Plan.PLAIN, Plan.KEYED, Plan.SPLIT) and "blocking" not in flags
+        self.has_fixed_keys = is_forwarded and find_keys is None and first_key > 0
         self.is_plain = plan is Plan.PLAIN
         self.is_read = access is Access.READ
         self.is_split = plan is Plan.SPLIT

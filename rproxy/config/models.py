@@ -198,6 +198,9 @@ class ClusterConfig(Section):
     max_parked: Count = 16_384
     """Requests that wait for an endpoint (connecting, failing over) inside their op_timeout; one more gets an error."""
 
+    max_pinned_connections: Bound = 1024
+    """Connections of a worker to each endpoint beside the shared ones, each for one client that blocks or watches."""
+
     mirror_queue_limit: Bound = 16_384
     """Unanswered copies of one connection while the cluster is a mirror; further ones are dropped and counted."""
 

@@ -110,6 +110,7 @@ class Dispatcher:
                 spec = resolve(self._commands, args)
             check_arity(spec, len(args))
         except CommandError as refused:
+            session.spoil()
             sink.deliver(token, refused.line, 0, len(refused.line))
             return
         start = scanner.base

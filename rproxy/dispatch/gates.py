@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rproxy.dispatch import transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.session import State
@@ -11,7 +12,7 @@ from rproxy.dispatch.session import State
 Gate = Callable[[Command, Context], bool]
 """True if the command goes no further: it was answered, queued, or waits. ``command.sink`` may be replaced."""
 
-GATES: dict[State, Gate] = {}
+GATES: dict[State, Gate] = {State.IN_TRANSACTION: transaction.gate}
 """The gate of each state, in the order of ``processCommand`` in Redis's ``server.c``."""
 
 

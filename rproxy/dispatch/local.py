@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rproxy.commands import describe
 from rproxy.commands.lookup import CommandError
-from rproxy.dispatch import one_node
+from rproxy.dispatch import one_node, transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
@@ -148,6 +148,7 @@ def client_set_info(command: Command, context: Context) -> bytes:
 
 def reset(command: Command, context: Context) -> bytes:
     """RESET: back to RESP2, and no name."""
+    command.session.let_go()
     command.session.name = b""
     command.session.speak(2)
     return encode.simple("RESET")
@@ -159,6 +160,11 @@ def describe_commands(command: Command, context: Context) -> bytes:
         return encode.reply(describe.answer(command.args), command.session.protocol)
     except CommandError as refused:
         return refused.line
+
+
+def execute_transaction(command: Command, context: Context) -> bytes | None:
+    """EXEC."""
+    return transaction.execute(command, context, answer)
 
 
 LOCAL: dict[bytes, Handler] = {
@@ -182,6 +188,8 @@ LOCAL: dict[bytes, Handler] = {
     b"CLIENT|ID": client_id,
     b"CLIENT|SETINFO": client_set_info,
     **one_node.HANDLERS,
+    b"EXEC": execute_transaction,
+    **transaction.HANDLERS,
 }
 """The handler of each local command, by its name in the command table."""
 

@@ -8,6 +8,7 @@ from rproxy.commands.spec import CommandSpec
 from rproxy.resp.wire import Chunk
 from rproxy.routing.routes import MirrorRule
 from rproxy.upstream.cluster import Cluster
+from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.sink import MIRRORED
 
 BYTES_MOST = 64 * 1024**2
@@ -31,16 +32,33 @@ class Mirror:
         """Draw whether this command is copied: once per command, not per fragment."""
         return self.rule.wants(not spec.is_write, self.draw())
 
+    def wants_unit(self, is_write: bool) -> bool:
+        """Draw whether a transaction is copied: whole, if any of its commands writes, or reads are copied too."""
+        return self.rule.wants(not is_write, self.draw())
+
     def copy(self, spec: CommandSpec, chunk: Chunk, start: int, end: int, slot: int) -> None:
         """Send ``chunk[start:end]`` to the mirror's primary of ``slot`` if there is room for it."""
-        cluster = self.cluster
-        connection = cluster.connection_for(slot, False, 0)
+        connection = self._connection(slot, end - start)
+        if connection is not None:
+            connection.send(chunk, start, end, MIRRORED, 0, self.cluster.stats_of(spec), slot, False)
+
+    def copy_unit(self, spec: CommandSpec, data: bytes, slot: int, replies: int) -> None:
+        """Send a unit of several commands, as ``copy`` does with one."""
+        connection = self._connection(slot, len(data))
+        if connection is not None:
+            stats, now = self.cluster.stats_of(spec), self.cluster.turn.now
+            connection.outbox.write(data)
+            connection.enlist(MIRRORED, 0, stats, len(data), now, slot, False, 0, replies)
+
+    def _connection(self, slot: int, size: int) -> UpstreamConnection | None:
+        """The connection to the mirror's primary of ``slot``; ``None``, and counted, if ``size`` bytes find no room."""
+        connection = self.cluster.connection_for(slot, False, 0)
         if (
             connection is None
             or connection.in_flight.count() >= self.queue_limit
-            or connection.outbox.size() + end - start > BYTES_MOST
+            or connection.outbox.size() + size > BYTES_MOST
         ):
             self.dropped += 1
-            return
+            return None
         self.sent += 1
-        connection.send(chunk, start, end, MIRRORED, 0, cluster.stats_of(spec), slot, False)
+        return connection

@@ -11,8 +11,10 @@ cdef class Session:
     cdef readonly bint is_interrupted
     cdef readonly object states
     cdef public object client
-    cdef public object unblock
     cdef readonly set at_close
+    cdef public object transaction
+    cdef public object watch
+    cdef public object unblock
     cdef public bytes name
     cdef public bytes library_name
     cdef public bytes library_version

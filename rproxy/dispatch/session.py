@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntFlag
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rproxy.dispatch.transaction import Transaction, Watch
 
 
 class State(IntFlag):
@@ -33,6 +36,9 @@ class Client(Protocol):
     def release(self) -> None:
         """Go on after ``hold``."""
 
+    def settle(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once every command before the one just taken has been answered; for one that is held."""
+
     def push(self, data: bytes) -> None:
         """Send ``data``, one whole push message, between replies. A client that does not take them is closed."""
 
@@ -44,10 +50,11 @@ class Session:
     """The state of one client that outlives a command.
 
     ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
-    ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path.
-    ``is_held``: its next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any
-    order, when the client is gone. ``unblock`` is set while a blocking command waits: it ends the wait, as by an error
-    or as by its time-out (CLIENT UNBLOCK), and tells whether it did. ``created`` is a Unix time in seconds.
+    ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path. ``is_held``: its
+    next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any order, when the
+    client is gone, or resets. ``transaction`` and ``watch`` are those of ``dispatch.transaction``; ``unblock`` ends the
+    wait of a blocked client, with an error or as if its time were over, if it still waits. ``created`` is a Unix time
+    in seconds.
     """
 
     __slots__ = (
@@ -67,7 +74,9 @@ class Session:
         "name",
         "protocol",
         "states",
+        "transaction",
         "unblock",
+        "watch",
     )
 
     def __init__(self, number: int, address: str, local_address: str, created: float) -> None:
@@ -88,6 +97,8 @@ class Session:
         self.library_version = b""
         self.client: Client | None = None
         self.at_close: set[Callable[[], None]] = set()
+        self.transaction: Transaction | None = None
+        self.watch: Watch | None = None
         self.unblock: Callable[[bool], bool] | None = None
 
     def speak(self, protocol: int) -> None:
@@ -104,6 +115,27 @@ class Session:
         """Be in ``state`` no more."""
         self.states &= ~state
         self.is_plain = not self.states
+
+    def let_go(self) -> None:
+        """Give up everything that is held for the client."""
+        self.transaction = None
+        self.leave(State.IN_TRANSACTION)
+        for farewell in list(self.at_close):
+            farewell()
+        self.at_close.clear()
+
+    def spoil(self) -> None:
+        """A command was refused: if it is one of a transaction, that cannot be executed any more."""
+        if self.transaction is not None:
+            self.transaction.is_spoiled = True
+
+    def settle(self, then: Callable[[], None]) -> None:
+        """Hold, and call ``then`` once every command before this one has been answered."""
+        self.hold()
+        if self.client is not None:
+            self.client.settle(then)
+        else:
+            then()
 
     def quit(self) -> None:
         """Take no more commands; close when the replies have been sent."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from rproxy.commands.keys import is_blocking, key_positions
 from rproxy.commands.lookup import wrong_arity
 from rproxy.commands.spec import CommandSpec, Plan
+from rproxy.dispatch.blocking import block
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.fan_out import fan_out
 from rproxy.dispatch.local import answer
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.parts import FanOutReply
+from rproxy.dispatch.placement import place_of
 from rproxy.dispatch.route import BoundRoute
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
@@ -21,10 +23,6 @@ from rproxy.topology.slots import hash_slot
 from rproxy.upstream.failure import NO_ROUTE
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import Sink
-
-CROSS_SLOT = encode.error("CROSSSLOT Keys in request don't hash to the same slot")
-CROSS_ROUTE = encode.error("CROSSSLOT Keys in request belong to different routes")
-NO_KEYS_SLOT = -1
 
 
 def handle_whole(command: Command, context: Context) -> None:
@@ -41,38 +39,17 @@ def forward(command: Command, context: Context) -> None:
     """Send a command whole to the endpoint of its keys' slot; to any shard if it has no keys."""
     spec = command.spec
     if is_blocking(spec, command.args):
-        command.reply(encode.error(f"ERR {spec.name.decode()} with BLOCK is not supported by rproxy yet"))
+        block(command, context)
         return
     try:
         positions = key_positions(spec, command.args)
     except ValueError:
         positions = []  # the server words the error of a command that makes no sense
-    route = route_of(command, positions, context)
-    if route is None:
-        return
-    slots = {hash_slot(command.args[position]) for position in positions}
-    if len(slots) > 1:
-        command.reply(CROSS_SLOT)
-        return
-    send_whole(command, context, route, slots.pop() if slots else NO_KEYS_SLOT)
-
-
-def route_of(command: Command, positions: Sequence[int], context: Context) -> BoundRoute | None:
-    """The one route of all keys, with its prefix removed from them; ``None`` after an error was answered."""
-    if not positions:
-        return context.keyless_route()
-    routes = {id(route): route for route in (context.route_of(command.args[position]) for position in positions)}
-    if len(routes) > 1:
-        command.reply(CROSS_ROUTE)
-        return None
-    route = next(iter(routes.values()))
-    if route is None:
-        command.reply(NO_ROUTE.line())
-    elif not route.is_direct:
-        for position in positions:
-            command.args[position] = route.rule.upstream_key(command.args[position])
-        command.data = encode.command(command.args)
-    return route
+    place = place_of(command, positions, context)
+    if isinstance(place, bytes):
+        command.reply(place)
+    else:
+        send_whole(command, context, place.route, place.slot)
 
 
 def send_whole(command: Command, context: Context, route: BoundRoute, slot: int) -> None:

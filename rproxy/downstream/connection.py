@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rproxy.dispatch.session import Session
@@ -32,6 +33,7 @@ class DownstreamConnection(Connection):
         "_max_in_flight",
         "_output_limit",
         "_scanner",
+        "_settling",
         "heard_at",
         "is_finishing",
         "is_throttled",
@@ -49,6 +51,7 @@ class DownstreamConnection(Connection):
         self.is_throttled = False
         self.is_finishing = False
         self.heard_at = self.turn.now
+        self._settling: Callable[[], None] | None = None
         self._dispatcher = listener.dispatcher
         self._scanner: RequestScanner | None = None
         self._max_in_flight = listener.max_in_flight
@@ -117,6 +120,20 @@ class DownstreamConnection(Connection):
         elif self.inbox is not None and self.transport is not None and not self.is_finishing:
             self.receive(self.inbox, self.filled)
 
+    def settle(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once the reply of the last command is the only one missing."""
+        if self.replies.pending() <= 1:
+            then()
+        else:
+            self._settling = then
+            self.replies.is_watched = True
+
+    def _settle(self) -> None:
+        then, self._settling = self._settling, None
+        self._watch(self.is_throttled or self.is_finishing)
+        if then is not None and not self.replies.is_closed:
+            then()
+
     def push(self, data: bytes) -> None:
         """Send a push message between replies; a client that has too much unread is closed, as Redis does."""
         if self.is_finishing:
@@ -156,11 +173,13 @@ class DownstreamConnection(Connection):
 
     def _watch(self, is_watching: bool) -> None:
         """Whether to be told of replies and of what was sent: only while waiting for it."""
-        self.replies.is_watched = is_watching
+        self.replies.is_watched = is_watching or self._settling is not None
         self.awaits_sent = is_watching
 
     def on_delivered(self) -> None:
         """A reply was delivered while this connection waited for it."""
+        if self._settling is not None and self.replies.pending() <= 1:
+            self.turn.loop.call_soon(self._settle)
         if self.is_finishing:
             self.turn.mark(self)
         elif self.is_throttled and not self.session.is_held and self.replies.pending() <= self._max_in_flight // 2:
@@ -205,10 +224,8 @@ class DownstreamConnection(Connection):
     def close(self) -> None:
         """Close at once."""
         if not self.replies.is_closed:
-            for farewell in list(self.session.at_close):
-                farewell()
-            self.session.at_close.clear()
-        self.replies.close()
+            self.replies.close()
+            self.session.let_go()
         self.outbox.clear()
         self.is_finishing = True
         if self.transport is not None:

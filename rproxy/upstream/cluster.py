@@ -236,7 +236,9 @@ class Cluster:
         if self.refresher is not None:
             self.refresher.on_redirection(redirection.kind)
         self.retries += 1
-        if not redirection.kind.has_target:
+        is_asked_in_parts = redirection.kind is RedirectionKind.ASK and request.replies > 1
+        if not redirection.kind.has_target or is_asked_in_parts:
+            # ASKING holds for one command, so a transaction waits until its slot has moved as a whole.
             request.answer = line
             self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
             return True
@@ -244,13 +246,13 @@ class Cluster:
         if request.hops % LOST_ONCE > HOP_LIMIT:
             return False
         if redirection.kind is RedirectionKind.MOVED:
-            self._move_slot(redirection.slot, redirection.endpoint)
+            self.move_slot(redirection.slot, redirection.endpoint)
             self._resubmit(request, asked)
         else:
             self._ask(request, redirection.endpoint)
         return True
 
-    def _move_slot(self, slot: int, endpoint: Endpoint) -> None:
+    def move_slot(self, slot: int, endpoint: Endpoint) -> None:
         """Correct one slot; an endpoint that was no primary before is a reason to ask for the whole topology."""
         is_known = any(shard.primary == endpoint for shard in self.topology.shards)
         self.swap(self.topology.with_slot_moved(slot, endpoint))
@@ -275,6 +277,14 @@ class Cluster:
             return
         connection.send(_ASKING, 0, len(_ASKING), DISCARD, 0, None, -1, True)
         connection.resend(request)
+
+    def pool_of(self, slot: int, is_read: bool) -> Pool | None:
+        """Where a request of ``slot`` goes; ``None`` while nothing serves it."""
+        index = self._shard_at[slot]
+        if index >= len(self._shards):
+            return None
+        shard = self._shards[index]
+        return (shard.reader or shard.choose_reader()) if is_read else shard.writer
 
     def pool(self, endpoint: Endpoint, is_readonly: bool) -> Pool:
         """The pool of an endpoint in one role, made where there is none."""
@@ -322,11 +332,11 @@ class Cluster:
             if request.answer is not None:
                 request.fail(request.answer)
             else:
-                self.answer_failure(request, UNREACHABLE, reason=self._trouble())
+                self.answer_failure(request, UNREACHABLE, reason=self.trouble())
         for request in due:
             self.submit(request)
 
-    def _trouble(self) -> str:
+    def trouble(self) -> str:
         """What is known of the endpoints that fail, in a few words."""
         troubles = [f"{pool.endpoint}: {pool.failure}" for pool in self._pools.values() if pool.failure]
         return "; ".join(troubles[:3]) or "every connection is full"

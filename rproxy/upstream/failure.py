@@ -77,6 +77,12 @@ QUEUE_FULL = Failure(
     Retry.NEVER,
     "ERR too many commands wait for cluster '{place}': this one was not executed",
 )
+PINS_FULL = Failure(
+    "pins_full",
+    Fault.PROXY,
+    Retry.NEVER,
+    "ERR {place}: the command was not executed (see max_pinned_connections)",
+)
 NO_TOPOLOGY = Failure(
     "no_topology",
     Fault.UPSTREAM,
@@ -86,5 +92,5 @@ NO_TOPOLOGY = Failure(
 UNSERVED_SLOT = Failure("unserved_slot", Fault.UPSTREAM, Retry.NEVER, "CLUSTERDOWN Hash slot not served")
 NO_ROUTE = Failure("no_route", Fault.CLIENT, Retry.NEVER, "ERR no route for this key: no prefix matches")
 
-FAILURES = (LOST, GARBAGE, TIMEOUT, UNREACHABLE, QUEUE_FULL, NO_TOPOLOGY, UNSERVED_SLOT, NO_ROUTE)
+FAILURES = (LOST, GARBAGE, TIMEOUT, UNREACHABLE, QUEUE_FULL, PINS_FULL, NO_TOPOLOGY, UNSERVED_SLOT, NO_ROUTE)
 """All rows."""

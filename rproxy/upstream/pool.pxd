@@ -17,7 +17,8 @@ cdef class Pool:
     cdef double _down_until
     cdef int _failures
     cdef public str failure
-    cdef bint _is_retired
+    cdef readonly bint is_retired
+    cdef readonly object pins
     cdef double _close_at
     @cython.locals(connection=UpstreamConnection)
     cpdef UpstreamConnection pick(self, Py_ssize_t affinity)

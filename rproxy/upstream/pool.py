@@ -9,6 +9,7 @@ from rproxy.topology.snapshot import Endpoint
 from rproxy.transport.attach import attach
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.dial import DialError, dial, handshake
+from rproxy.upstream.pinned import PinnedConnection, Pins
 
 if TYPE_CHECKING:
     from rproxy.upstream.cluster import Cluster
@@ -31,13 +32,14 @@ class Pool:
         "_dials",
         "_down_until",
         "_failures",
-        "_is_retired",
         "_size",
         "cluster",
         "endpoint",
         "failure",
         "is_readonly",
+        "is_retired",
         "max_in_flight",
+        "pins",
         "traffic",
         "turn",
     )
@@ -55,7 +57,8 @@ class Pool:
         self._down_until = 0.0
         self._failures = 0
         self.failure = ""
-        self._is_retired = False
+        self.is_retired = False
+        self.pins = Pins(self)
         self._close_at = 0.0
 
     def pick(self, affinity: int) -> UpstreamConnection | None:
@@ -72,16 +75,24 @@ class Pool:
         return self._failures > 0
 
     def _open(self, index: int) -> UpstreamConnection | None:
-        if self._is_retired or self.turn.tick() < self._down_until:
+        if not self.may_dial():
             return None
         connection = UpstreamConnection(self, index)
         self._connections[index] = connection
-        task = self.turn.loop.create_task(self._dial(connection, index % 2 == 1))
-        self._dials.add(task)
-        task.add_done_callback(self._dials.discard)
+        self.open(connection, index % 2 == 1)
         return connection
 
-    async def _dial(self, connection: UpstreamConnection, is_resp3: bool) -> None:
+    def may_dial(self) -> bool:
+        """Whether another connection may be opened now: not while the endpoint is backed off from."""
+        return not self.is_retired and self.turn.tick() >= self._down_until
+
+    def open(self, connection: UpstreamConnection | PinnedConnection, is_resp3: bool) -> None:
+        """Connect ``connection``; if that fails it is lost."""
+        task = self.turn.loop.create_task(self._dial(connection, is_resp3))
+        self._dials.add(task)
+        task.add_done_callback(self._dials.discard)
+
+    async def _dial(self, connection: UpstreamConnection | PinnedConnection, is_resp3: bool) -> None:
         settings = self.cluster.settings
         try:
             commands = handshake(settings, self.is_readonly, is_resp3)
@@ -107,7 +118,17 @@ class Pool:
         if connection not in self._connections:
             return
         self._connections[self._connections.index(connection)] = None
+        self._note_loss(connection.was_open, reason)
+
+    def on_pin_closed(self, connection: PinnedConnection) -> None:
+        """A pinned connection was closed by either side, or could not be opened."""
         if connection.was_open:
+            self.traffic.active -= 1
+        elif connection.reason and not self.is_retired:
+            self._note_loss(False, connection.reason)
+
+    def _note_loss(self, was_open: bool, reason: str) -> None:
+        if was_open:
             self.traffic.active -= 1
         else:
             backoff = min(BACKOFF_FIRST * 2 ** min(self._failures, 10), BACKOFF_MOST)
@@ -131,6 +152,7 @@ class Pool:
             "role": "replica" if self.is_readonly else "primary",
             "connections": sum(connection.was_open for connection in self.connections()),
             "in_flight": self.in_flight(),
+            "pinned": sum(self.pins.count()),
             "failure": self.failure,
         }
 
@@ -139,8 +161,9 @@ class Pool:
 
         What is in flight has been answered at the latest when its time is over: then the rest is closed too.
         """
-        if not self._is_retired:
-            self._is_retired = True
+        if not self.is_retired:
+            self.is_retired = True
+            self.pins.close_idle()
             self._close_at = self.turn.tick() + 2 * self.cluster.op_timeout
         elif self.turn.now > self._close_at:
             self.close()
@@ -151,12 +174,13 @@ class Pool:
                 if connection.transport is not None:
                     self.traffic.active -= 1
                     connection.transport.close()
-        return not any(self._connections)
+        return not any(self._connections) and not self.pins.count()[0]
 
     def close(self) -> None:
         """Close every connection and end every attempt."""
-        self._is_retired = True
+        self.is_retired = True
         for task in self._dials:
             task.cancel()
+        self.pins.close()
         for connection in self.connections():
             connection.on_lost("rproxy is stopping")

@@ -16,7 +16,7 @@ def pack(*arguments: Argument) -> bytes:
 
 
 class RawClient:
-    """A blocking connection that returns each RESP2 reply as the bytes it consists of."""
+    """A blocking connection that returns each reply as the bytes it consists of."""
 
     def __init__(self, port: int, *, timeout: float = 10.0) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout)
@@ -42,10 +42,10 @@ class RawClient:
         line = self._stream.readline()
         if not line.endswith(b"\r\n"):
             raise ConnectionError(f"closed after {line!r}")
-        if line[:1] not in b"$*" or line == b"$-1\r\n":
+        if line[:1] not in b"$*%~>=" or line == b"$-1\r\n":
             return line
-        count = int(line[1:])
-        if line[:1] == b"$":
+        count = int(line[1:]) * (2 if line[:1] == b"%" else 1)
+        if line[:1] in b"$=":
             return line + self._stream.read(count + 2)
         return line + b"".join(self.read_reply() for _ in range(count))
 

@@ -9,13 +9,14 @@ import pytest
 
 from rproxy.commands.lookup import SPECS
 from rproxy.commands.spec import CommandSpec, Plan
-from rproxy.dispatch.whole import CROSS_ROUTE, CROSS_SLOT, HANDLERS
+from rproxy.dispatch.placement import CROSS_ROUTE, CROSS_SLOT
+from rproxy.dispatch.whole import HANDLERS
 from rproxy.resp import encode
 from rproxy.routing.routes import MirrorRule, Route
 from rproxy.topology.snapshot import Topology
 from rproxy.upstream.failure import NO_ROUTE, NO_TOPOLOGY
 from tests.support.dispatch import Dispatch
-from tests.support.fake_node import FakeNode
+from tests.support.fake_node import SILENCE, FakeNode
 
 
 def heard_by(nodes: list[FakeNode]) -> list[int]:
@@ -89,11 +90,16 @@ async def test_the_server_words_the_error_of_a_command_that_makes_no_sense(
     assert await dispatch.call(*command) == b"-ERR says the server\r\n"
 
 
-async def test_a_command_that_would_block_is_refused(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
-    refused = b"-ERR XREAD with BLOCK is not supported by rproxy yet\r\n"
-    assert await dispatch.call("XREAD", "BLOCK", "0", "STREAMS", "b", "$") == refused
+async def test_a_command_that_would_block_has_a_connection_of_its_own(
+    dispatch: Dispatch, nodes: list[FakeNode]
+) -> None:
+    nodes[0].answers["XREAD"] = lambda command: SILENCE if b"BLOCK" in command else encode.OK
+    waiting = dispatch.send("XREAD", "BLOCK", "0", "STREAMS", "b", "$")
+    await nodes[0].heard("XREAD")
     assert await dispatch.call("XREAD", "STREAMS", "b", "$") == b"+OK\r\n"
-    assert heard_by(nodes) == [1, 0, 0]
+    nodes[0].peers[0].send(b"*-1\r\n")
+    assert await dispatch.reply(waiting) == b"*-1\r\n"
+    assert [node.count("XREAD") for node in nodes] == [2, 0, 0]
 
 
 async def test_without_a_topology_every_command_is_told_so(make_dispatch: Callable[..., Dispatch]) -> None:

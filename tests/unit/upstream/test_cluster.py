@@ -501,7 +501,14 @@ async def test_its_description_names_endpoints_roles_and_failures(start_node: An
     assert (described["name"], described["read_policy"]) == ("main", "replica")
     assert (described["covered_slots"], described["parked"]) == (16384, 0)
     up, down = sorted(described["endpoints"], key=lambda endpoint: endpoint["role"])
-    assert up == {"address": str(primary.endpoint), "role": "primary", "connections": 1, "in_flight": 0, "failure": ""}
+    assert up == {
+        "address": str(primary.endpoint),
+        "role": "primary",
+        "connections": 1,
+        "in_flight": 0,
+        "pinned": 0,
+        "failure": "",
+    }
     assert (down["address"], down["role"], down["connections"]) == ("127.0.0.1:1", "replica", 0)
     assert down["failure"]
     assert upstream.cluster.known_endpoints() == [primary.endpoint, NOWHERE]

@@ -166,5 +166,12 @@ async def test_its_description(start_node: Any, make_upstream: Any) -> None:
     node.answers["SET"] = SILENCE
     upstream.send("SET", "a", "1")
     await node.heard("SET")
-    described = {"address": str(node.endpoint), "role": "primary", "connections": 1, "in_flight": 1, "failure": ""}
+    described = {
+        "address": str(node.endpoint),
+        "role": "primary",
+        "connections": 1,
+        "in_flight": 1,
+        "pinned": 0,
+        "failure": "",
+    }
     assert pool.describe() == described

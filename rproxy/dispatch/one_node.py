@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rproxy.commands.spec import ResponsePolicy
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
-from rproxy.dispatch.fan_out import send_to_all
+from rproxy.dispatch.parts import send_to_all
 from rproxy.resp import encode
 from rproxy.resp.encode import Text, Value
 from rproxy.routing.assembler import merge

@@ -53,7 +53,7 @@ def counted(count_at: int, *, destination: int | None = None, may_be_none: bool 
     before = () if destination is None else (destination,)
 
     def find(args: Sequence[bytes]) -> Sequence[int]:
-        count = _count(args[count_at])
+        count = number_of_keys(args[count_at])
         first = count_at + 1
         if not least <= count <= (len(args) - first) // step:
             raise ValueError("numkeys does not fit the arguments")
@@ -118,7 +118,7 @@ def _words(args: Sequence[bytes], start: int, options: Mapping[bytes, int]) -> I
         position += 1 + options.get(word, 0)
 
 
-def _count(text: bytes) -> int:
+def number_of_keys(text: bytes) -> int:
     """A number as strictly as Redis's ``string2ll`` reads it, 0 or above."""
     if not text.isdigit() or (text.startswith(b"0") and text != b"0"):
         raise ValueError("numkeys is no number")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from rproxy.commands.catalog import Catalog
 from rproxy.config.models import SettingsConfig
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
@@ -22,13 +23,18 @@ class Context:
     clients are told to find rproxy, ``None`` for the address that they used.
     """
 
-    commands: NameIndex
+    catalog: Catalog
     routes: RouteTable
     bound: dict[int, BoundRoute]
     counts_commands: bool = True
     settings: SettingsConfig = field(default_factory=SettingsConfig)
     local_commands: Counter[str] = field(default_factory=Counter)
     cluster_announce: Endpoint | None = None
+
+    @property
+    def commands(self) -> NameIndex:
+        """The commands by name."""
+        return self.catalog.names
 
     @property
     def only_route(self) -> BoundRoute | None:

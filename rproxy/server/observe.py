@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rproxy.commands.lookup import SPECS
+from rproxy.commands.catalog import Catalog
 from rproxy.dispatch.context import Context
 from rproxy.downstream.listener import Listener
 from rproxy.metrics.samples import Histogram, Sample
@@ -22,8 +22,9 @@ def samples_of(worker: Worker) -> list[Sample]:
         samples += _of_listener(listener)
     for context in worker.contexts:
         samples += _of_context(context)
+    samples.append(("rproxy_commands_learned", (), len(worker.catalog.learned)))
     for cluster in worker.clusters.values():
-        samples += _of_cluster(cluster)
+        samples += _of_cluster(cluster, worker.catalog)
         samples += _of_topology(cluster)
     return samples
 
@@ -49,11 +50,11 @@ def _of_context(context: Context) -> Iterator[Sample]:
             yield "rproxy_mirror_dropped_total", labels, mirror.dropped
 
 
-def _of_cluster(cluster: Cluster) -> Iterator[Sample]:
+def _of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
     labels = (cluster.name,)
     traffic = cluster.traffic
     for index, stats in cluster.counted():
-        command = SPECS[index].name.decode().lower()
+        command = catalog.specs[index].name.decode().lower()
         yield "rproxy_commands_total", (cluster.name, command, "success"), stats.success
         yield "rproxy_commands_total", (cluster.name, command, "error"), stats.error
         yield "rproxy_command_duration_seconds", (cluster.name, command), Histogram(stats.counts, stats.seconds)

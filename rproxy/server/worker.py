@@ -9,7 +9,7 @@ import random
 import socket
 from collections.abc import Callable
 
-from rproxy.commands.lookup import COMMANDS
+from rproxy.commands.catalog import Catalog
 from rproxy.config.models import Config, ListenerConfig, RouteConfig
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.dispatcher import Dispatcher
@@ -25,6 +25,7 @@ from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
 from rproxy.topology.snapshot import Endpoint, Topology
 from rproxy.transport.attach import make_turn, stop_turn
 from rproxy.upstream.cluster import Cluster
+from rproxy.upstream.learner import Learner
 from rproxy.upstream.refresher import Refresher
 
 TICK = 0.05
@@ -42,6 +43,8 @@ class Worker:
         self.clusters: dict[tuple[str, ReadPolicy, float, bool], Cluster] = {}
         self.listeners: list[Listener] = []
         self.contexts: list[Context] = []
+        self.catalog = Catalog()
+        self._learners: list[Learner] = []
         self._sockets = sockets
         self._balance: Balance | None = None
         self._tick: asyncio.TimerHandle | None = None
@@ -64,6 +67,7 @@ class Worker:
             self.listeners.append(listener)
         for cluster in self.clusters.values():
             self._begin_discovery(cluster)
+        self._begin_learning()
         if self._balance is not None:
             self._balance.begin(loop, self._adopt)
         for listener in self.listeners:
@@ -109,7 +113,7 @@ class Worker:
         )
         announce = settings.cluster_announce
         return Context(
-            COMMANDS,
+            self.catalog,
             table,
             bound,
             counts_commands=proxy.settings.enable_command_stats,
@@ -148,6 +152,13 @@ class Worker:
         cluster.refresher = Refresher(cluster, seeds, RefreshSchedule(policy))
         cluster.refresher.start()
 
+    def _begin_learning(self) -> None:
+        """Learn the commands of each routed cluster once, however many ways it is used in."""
+        by_name = {cluster.name: cluster for context in self.contexts for cluster in context.clusters()}
+        self._learners = [Learner(cluster, self.catalog) for cluster in by_name.values()]
+        for learner in self._learners:
+            learner.start()
+
     def _on_tick(self) -> None:
         self._tick = self.turn.loop.call_later(TICK, self._on_tick)
         for cluster in self.clusters.values():
@@ -173,6 +184,8 @@ class Worker:
             self._tick.cancel()
         for listener in self.listeners:
             listener.close()
+        for learner in self._learners:
+            await learner.stop()
         for cluster in self.clusters.values():
             if cluster.refresher is not None:
                 await cluster.refresher.stop()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rproxy.commands.lookup import COMMANDS
+from rproxy.commands.catalog import Catalog
 from rproxy.config.models import ClusterConfig, SettingsConfig
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.dispatcher import Dispatcher
@@ -56,7 +56,7 @@ class Dispatch:
         table = RouteTable(routes, catch_all)
         self.bound = {route: self._bind(route) for route in table.routes}
         self.context = Context(
-            COMMANDS,
+            Catalog(),
             table,
             {id(route): bound for route, bound in self.bound.items()},
             counts_commands=counts_commands,

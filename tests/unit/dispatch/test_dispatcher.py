@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from rproxy.commands.lookup import COMMANDS
+from rproxy.dispatch.placement import CROSS_SLOT
 from rproxy.dispatch.session import Session, State
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
 from rproxy.routing.routes import MirrorRule, Route
 from rproxy.topology.read_policy import ReadPolicy
 from rproxy.topology.snapshot import Topology
+from tests.support.described import INDEX_1, entry, key_spec, keynum
 from tests.support.dispatch import Dispatch
 from tests.support.fake_node import Command, FakeNode, Said, echo
 from tests.support.upstream import topology_of
@@ -62,6 +64,18 @@ async def test_commands_are_only_counted_where_it_is_wanted(
     for command in (["GET", "b"], ["MGET", "b", "c"], ["EVAL", "", "1", "b"]):
         await dispatch.call(*command)
     assert dispatch.clusters["main"].counted() == []
+
+
+async def test_a_learned_command_goes_where_its_keys_are(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
+    counted = entry(b"x.union", "readonly movablekeys", (0, 0, 0), specs=(key_spec(INDEX_1, keynum()),))
+    one, *_ = dispatch.context.catalog.learn([entry(b"json.set"), counted, entry(b"x.m", keys=(1, -1, 1))])
+    assert await dispatch.call("json.set", "b", "$", "1") == b"+OK\r\n"
+    assert await dispatch.call("X.UNION", "2", "{b}1", "{b}2") == b"+OK\r\n"
+    assert nodes[0].received == [(b"json.set", b"b", b"$", b"1"), (b"X.UNION", b"2", b"{b}1", b"{b}2")]
+    assert await dispatch.call("X.UNION", "2", "a", "b") == CROSS_SLOT
+    assert await dispatch.call("X.M", "a", "b") == CROSS_SLOT
+    assert await dispatch.call("JSON.SET") == b"-ERR wrong number of arguments for 'json.set' command\r\n"
+    assert dict(dispatch.clusters["main"].counted())[one.index].success == 1
 
 
 async def test_keys_that_share_a_slot_go_whole(dispatch: Dispatch, nodes: list[FakeNode]) -> None:

@@ -28,7 +28,10 @@ OF_PROCESSES = {"build_info", "workers_", "worker_", "start_time", "resident_", 
 def samples(downstream: Downstream) -> list[Sample]:
     """The samples of a worker with this one listener."""
     clusters = {(name,): cluster for name, cluster in downstream.clusters.items()}
-    worker: Any = SimpleNamespace(listeners=[downstream.listener], contexts=[downstream.context], clusters=clusters)
+    context = downstream.context
+    worker: Any = SimpleNamespace(
+        listeners=[downstream.listener], contexts=[context], clusters=clusters, catalog=context.catalog
+    )
     return samples_of(worker)
 
 

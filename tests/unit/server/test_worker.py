@@ -15,9 +15,11 @@ from rproxy.config.models import Config
 from rproxy.downstream.balance import Ledger, Share
 from rproxy.metrics.samples import Sample, from_json, merge
 from rproxy.metrics.table import METRIC_BY_NAME
+from rproxy.resp import encode
 from rproxy.server.sockets import ListeningSockets
 from rproxy.server.worker import Worker
 from tests.support.client import pack
+from tests.support.described import entry
 from tests.support.fake_node import PATIENCE, SILENCE, Answer, Command, FakeNode, cluster_answers, echo
 from tests.support.proxy import config_of
 
@@ -176,7 +178,19 @@ async def test_a_standalone_cluster_is_ready_at_once(start_node: StartNode, serv
     served = await serve(config(node, cluster={"type": "standalone"}))
     assert served.worker.readiness()[0]
     assert await (await served.connect()).call("GET", "a") == b"$1\r\na\r\n"
-    assert node.received == [(b"GET", b"a")]
+    assert [command for command in node.received if command[0] != b"COMMAND"] == [(b"GET", b"a")]
+
+
+async def test_commands_of_modules_are_learned_from_the_nodes(start_node: StartNode, serve: Serve) -> None:
+    described = encode.reply([entry(b"json.set", "write module")])
+    node = await start_node({"COMMAND LIST": b"*1\r\n$8\r\njson.set\r\n", "COMMAND INFO": described})
+    served = await serve(config(node))
+    async with asyncio.timeout(PATIENCE):
+        while not served.total("rproxy_commands_learned"):
+            await asyncio.sleep(0)
+    assert await (await served.connect()).call("JSON.SET", "a", "$", "1") == b"+OK\r\n"
+    assert node.received[-1] == (b"JSON.SET", b"a", b"$", b"1")
+    assert served.total("rproxy_commands_total", "main", "json.set", "success") == 1
 
 
 async def test_a_mirror_gets_copies_and_need_not_answer(start_node: StartNode, serve: Serve) -> None:

@@ -1,0 +1,69 @@
+"""The commands that a worker knows: the table's rows, and what it has learned from its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from rproxy.commands.learned import specs_of
+from rproxy.commands.lookup import SPECS, index_names
+from rproxy.commands.spec import CommandSpec
+
+LEARNED_MOST = 512
+"""Learned commands and subcommands; further ones stay unknown."""
+
+_OF_TABLE = frozenset(spec.name for spec in SPECS)
+
+
+class Catalog:
+    """``names`` finds a command; ``specs[i].index == i``, and learned ones stand behind the table's.
+
+    A row of the table is never replaced. What was learned is kept, whatever becomes of the node that told it, and
+    replaced when a node describes it anew, with the index that it had.
+    """
+
+    __slots__ = ("_indices", "names", "specs")
+
+    def __init__(self) -> None:
+        self.names = index_names(SPECS)
+        self.specs = list(SPECS)
+        self._indices: dict[bytes, int] = {}
+
+    @property
+    def learned(self) -> Sequence[CommandSpec]:
+        """The learned commands and subcommands."""
+        return self.specs[len(SPECS) :]
+
+    def is_learned(self, spec: CommandSpec) -> bool:
+        """Whether ``spec`` is no row of the table."""
+        return spec.index >= len(SPECS)
+
+    def unknown(self, names: Iterable[Any]) -> list[bytes]:
+        """Those of ``names`` that no row of the table has, within the bound; subcommands come with containers."""
+        commands = (name for name in names if isinstance(name, bytes) and b"|" not in name)
+        return list(islice((name for name in commands if name.upper() not in _OF_TABLE), LEARNED_MOST))
+
+    def learn(self, entries: Iterable[Any]) -> list[CommandSpec]:
+        """Take over the commands that ``COMMAND INFO`` describes; those that are new. Nonsense is passed over."""
+        before = len(self.specs)
+        for entry in entries:
+            try:
+                self._learn_one(entry)
+            except ValueError:
+                continue
+        return self.specs[before:]
+
+    def _learn_one(self, entry: Any) -> None:
+        """Take over one command. Raises ``ValueError`` if it makes no sense."""
+        if not isinstance(entry, list) or not self.unknown(entry[:1]):
+            return
+        indices = dict(self._indices)
+        found = list(specs_of(entry, lambda name: indices.setdefault(name, len(SPECS) + len(indices))))
+        if len(indices) > LEARNED_MOST:
+            return
+        self._indices = indices
+        self.specs += found[:1] * (len(SPECS) + len(indices) - len(self.specs))
+        for spec in found:
+            self.specs[spec.index] = spec
+        self.names.put(found[0].name, found[0])

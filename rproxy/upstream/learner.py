@@ -1,0 +1,110 @@
+"""Learns the commands that a cluster's nodes know and the command table does not: those of modules and newer releases.
+
+What a node says of them is read by ``commands.learned``; here is when and whom to ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.dial import DialError, ask, handshake
+
+if TYPE_CHECKING:
+    from rproxy.commands.catalog import Catalog
+    from rproxy.upstream.cluster import Cluster
+
+PERIOD = 60.0
+"""Seconds after which the next node is asked again: an upgrade need not change the topology."""
+CHECK = 0.1
+"""Seconds between two looks at whether the topology has other endpoints."""
+RETRY = 1.0
+"""Seconds after a node that could not be asked."""
+_SHOWN = 10
+
+log = logging.getLogger("rproxy.commands")
+
+
+class Learner:
+    """One task per cluster. Asks one node when the topology has other endpoints than before, and on a period."""
+
+    def __init__(self, cluster: Cluster, catalog: Catalog, check: float = CHECK) -> None:
+        self._cluster = cluster
+        self._catalog = catalog
+        self._check = check
+        self._task: asyncio.Task[None] | None = None
+        self._asked: set[Endpoint] = set()
+        self._known: frozenset[Endpoint] = frozenset()
+        self._due_at = 0.0
+        self._last_trouble = ""
+
+    def start(self) -> None:
+        """Begin, as soon as there is a topology."""
+        self._task = self._cluster.turn.loop.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            endpoints = frozenset(self._cluster.topology.endpoints())
+            now = self._cluster.turn.loop.time()
+            if endpoints and (endpoints != self._known or now >= self._due_at):
+                is_told = await self.learn()
+                self._known = endpoints
+                self._due_at = now + (PERIOD if is_told else RETRY)
+            await asyncio.sleep(self._check)
+
+    async def learn(self) -> bool:
+        """Ask one node, each in its turn; false if it gave no answer."""
+        endpoint = self._next_endpoint()
+        try:
+            entries = await self._ask(endpoint)
+        except DialError as error:
+            self._tell(f"cluster {self._cluster.name}: {endpoint} does not tell its commands: {error}")
+            return False
+        self._tell("")
+        found = self._catalog.learn(entries)
+        if found:
+            shown = [spec.name.decode().lower() for spec in found[:_SHOWN]]
+            more = ["…"] if len(found) > _SHOWN else []
+            log.info("cluster %s: learned %d commands: %s", self._cluster.name, len(found), ", ".join(shown + more))
+        return True
+
+    def _next_endpoint(self) -> Endpoint:
+        """The healthiest node that was not asked in this round."""
+        known = self._cluster.known_endpoints()
+        if not set(known) - self._asked:
+            self._asked.clear()
+        endpoint = next(endpoint for endpoint in known if endpoint not in self._asked)
+        self._asked.add(endpoint)
+        return endpoint
+
+    async def _ask(self, endpoint: Endpoint) -> list[Any]:
+        """What the node says of the commands that the table does not have. Raises ``DialError``."""
+        names = await self._question(endpoint, [b"COMMAND", b"LIST"])
+        if isinstance(names, list):
+            unknown = self._catalog.unknown(names)
+            entries = await self._question(endpoint, [b"COMMAND", b"INFO", *unknown]) if unknown else []
+        else:  # Redis 6 has no COMMAND LIST
+            entries = await self._question(endpoint, [b"COMMAND"])
+        if not isinstance(entries, list):
+            raise DialError(f"the answer was {entries!r:.100}")
+        return entries
+
+    async def _question(self, endpoint: Endpoint, question: list[bytes]) -> Any:
+        settings = self._cluster.settings
+        limit = settings.cluster_refresh_timeout
+        (answer,) = await ask(endpoint, handshake(settings), [question], settings.connect_timeout, limit)
+        return answer
+
+    def _tell(self, trouble: str) -> None:
+        """Log a trouble once."""
+        if trouble and trouble != self._last_trouble:
+            log.warning("%s", trouble)
+        self._last_trouble = trouble

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from rproxy.commands.lookup import COMMANDS
 from rproxy.dispatch.blocking import timeout_position
+from rproxy.dispatch.command import Command
 from rproxy.dispatch.session import Session
 from tests.support.dispatch import Dispatch
 from tests.support.fake_node import SILENCE, FakeNode
@@ -28,14 +31,25 @@ GOT = b"*2\r\n$1\r\nb\r\n$1\r\nx\r\n"
 )
 def test_where_the_time_out_stands(line: str, position: int) -> None:
     args = line.encode().split()
-    command = ClientCommand(COMMANDS.get(args[0]), args, b"", Session(1, "", "", 0.0), Replies(), 0)
+    command = Command(COMMANDS.get(args[0]), args, b"", Session(1, "", "", 0.0), Replies(), 0)
     assert timeout_position(command) == position
 
 
 @pytest.fixture
-def node(nodes: list[FakeNode]) -> FakeNode:
-    """The owner of ``b``, where nothing comes."""
-    nodes[0].answers |= {"BLPOP": SILENCE, "CLIENT ID": b":42\r\n"}
+def gate() -> asyncio.Event:
+    """Set when ``x`` is pushed to ``b``."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+def node(nodes: list[FakeNode], gate: asyncio.Event) -> FakeNode:
+    """The owner of ``b``, where clients wait for ``gate``."""
+
+    async def wait(command: tuple[bytes, ...]) -> bytes:
+        await gate.wait()
+        return GOT
+
+    nodes[0].answers |= {"BLPOP": wait, "CLIENT ID": b":42\r\n"}
     return nodes[0]
 
 
@@ -46,20 +60,22 @@ async def blocked(dispatch: Dispatch, node: FakeNode) -> int:
     return token
 
 
-async def test_a_wait_holds_the_client_until_it_is_answered(dispatch: Dispatch, node: FakeNode) -> None:
+async def test_a_wait_holds_the_client_until_it_is_answered(
+    dispatch: Dispatch, node: FakeNode, gate: asyncio.Event
+) -> None:
     token = await blocked(dispatch, node)
-    node.peers[0].send(GOT)
+    gate.set()
     assert await dispatch.reply(token) == GOT
     assert not dispatch.session.is_held
     assert (dispatch.session.unblock, dispatch.session.at_close) == (None, set())
 
 
-async def test_op_timeout_does_not_apply(dispatch: Dispatch, node: FakeNode) -> None:
+async def test_op_timeout_does_not_apply(dispatch: Dispatch, node: FakeNode, gate: asyncio.Event) -> None:
     token = await blocked(dispatch, node)
     node.answers["GET"] = SILENCE
     assert b"gave no answer in time" in await dispatch.call("GET", "b")
     assert dispatch.replies.of(token) == []
-    node.peers[0].send(GOT)
+    gate.set()
     assert await dispatch.reply(token) == GOT
 
 

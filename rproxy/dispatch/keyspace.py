@@ -17,7 +17,7 @@ from rproxy.dispatch.parts import (
 )
 from rproxy.resp import encode
 from rproxy.resp.wire import Chunk
-from rproxy.routing.assembler import elements_of, first_error
+from rproxy.routing.assembler import MISMATCH, elements_of, first_error
 from rproxy.routing.scan_cursor import Place, find_place, join_cursor, page, page_of, split_cursor
 from rproxy.topology.shard_tags import marks_of
 from rproxy.topology.snapshot import Endpoint
@@ -160,11 +160,12 @@ class KeysReply(Sink):
             return
         reply = bytes(chunk[start:end])
         try:
-            own, keys = page_of(reply)
+            own, page = page_of(reply)
+            keys = elements_of(page)
         except ValueError:
-            self._on_error(reply)
+            self._on_error(reply if reply.startswith(b"-") else MISMATCH)
             return
-        for key in elements_of(keys):
+        for key in keys:
             if key not in self._keys:
                 self._keys[key] = None
                 self._room -= len(key)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rproxy.commands import describe
 from rproxy.commands.lookup import CommandError
-from rproxy.dispatch import one_node, transaction
+from rproxy.dispatch import one_node, own_reports, transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
@@ -168,6 +168,7 @@ def execute_transaction(command: Command, context: Context) -> bytes | None:
 
 
 LOCAL: dict[bytes, Handler] = {
+    **own_reports.HANDLERS,
     b"PING": ping,
     b"ECHO": echo,
     b"QUIT": leave,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rproxy.commands.keys import is_blocking, key_positions
 from rproxy.commands.lookup import wrong_arity
@@ -14,11 +14,12 @@ from rproxy.dispatch.fan_out import fan_out
 from rproxy.dispatch.local import answer
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.parts import FanOutReply
-from rproxy.dispatch.placement import place_of
+from rproxy.dispatch.placement import CROSS_SLOT, place_of
 from rproxy.dispatch.route import BoundRoute
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
-from rproxy.routing.assembler import assemble
+from rproxy.routing.assembler import MISMATCH, assemble, first_error
+from rproxy.routing.streams import cut_streams, join_streams
 from rproxy.topology.slots import hash_slot
 from rproxy.upstream.failure import NO_ROUTE
 from rproxy.upstream.request import Request
@@ -45,8 +46,11 @@ def forward(command: Command, context: Context) -> None:
         positions = key_positions(spec, command.args)
     except ValueError:
         positions = []  # the server words the error of a command that makes no sense
+    route = context.route_of(command.args[positions[0]]) if positions else None
     place = place_of(command, positions, context)
-    if isinstance(place, bytes):
+    if place == CROSS_SLOT and spec.name == b"XREAD" and route is not None:
+        split_streams(command, context, route, positions)
+    elif isinstance(place, bytes):
         command.reply(place)
     else:
         send_whole(command, context, place.route, place.slot)
@@ -106,6 +110,29 @@ def split(command: Command, context: Context) -> None:
         is_counted = context.counts_commands and index == 0
         send(fragment, route, slot, route.cluster.stats_of(spec) if is_counted else None)
         copy(fragment, mirrors[route_id], slot)
+
+
+def split_streams(command: Command, context: Context, route: BoundRoute, positions: Sequence[int]) -> None:
+    """Read streams of several slots: an XREAD for each slot."""
+    args, protocol = command.args, command.session.protocol
+    by_slot: dict[int, list[int]] = {}
+    for position in positions:
+        by_slot.setdefault(hash_slot(args[position]), []).append(position)
+
+    def finish(replies: list[bytes]) -> bytes:
+        try:
+            return first_error(replies) or join_streams([args[position] for position in positions], replies, protocol)
+        except ValueError:
+            return MISMATCH
+
+    sink = FanOutReply(command, len(by_slot), finish)
+    mirrors = wanting_mirrors(command.spec, route)
+    for index, (slot, chosen) in enumerate(by_slot.items()):
+        data = encode.command(cut_streams(args, positions, chosen))
+        fragment = Command(command.spec, args, data, command.session, sink, index)
+        is_counted = context.counts_commands and index == 0
+        send(fragment, route, slot, route.cluster.stats_of(command.spec) if is_counted else None)
+        copy(fragment, mirrors, slot)
 
 
 HANDLERS: dict[Plan, Callable[[Command, Context], None]] = {

@@ -23,8 +23,9 @@ class Distinct(tuple["Value", ...]):
     __slots__ = ()
 
 
-Value = None | bool | int | bytes | str | Sequence["Value"] | Mapping[bytes, "Value"]
-"""What ``reply`` encodes: ``str`` as a simple string, ``bytes`` as a bulk string, integers, arrays, maps, null."""
+Value = None | bool | int | float | bytes | str | Sequence["Value"] | Mapping[bytes, "Value"] | Mapping[int, "Value"]
+"""What ``reply`` encodes: ``str`` as a simple string, ``bytes`` as a bulk string, integers, doubles (bulk strings
+in RESP2), arrays, maps, null."""
 
 
 def command(arguments: Sequence[bytes]) -> bytes:
@@ -71,6 +72,9 @@ def reply(value: Value, protocol: int = 2) -> bytes:
         return NULL if protocol == 2 else NULL_3
     if isinstance(value, bool | int):
         return integer(int(value))
+    if isinstance(value, float):
+        text = b"%.17g" % value
+        return bulk(text) if protocol == 2 else b",%b\r\n" % text
     if isinstance(value, str):
         return simple(value)
     if isinstance(value, bytes):

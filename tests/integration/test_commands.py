@@ -49,7 +49,8 @@ SCENARIOS = {
         XREADGROUP GROUP g me COUNT 1 STREAMS x > | XPENDING x g | XACK x g 1-1 | XACK x g 1-1
         XCLAIM x g you 0 1-2 | XAUTOCLAIM x g you 0 0 | XINFO GROUPS none | XGROUP CREATECONSUMER x g new
         XGROUP DELCONSUMER x g new | XGROUP SETID x g 0 | XDEL x 1-1 | XTRIM x MAXLEN 0 | XSETID x 9-9
-        XGROUP DESTROY x g | XADD {x}a 1-1 f v | XADD {x}b 1-1 f v | XREAD STREAMS {x}a {x}b 0 0""",
+        XGROUP DESTROY x g | XADD {x}a 1-1 f v | XADD {x}b 1-1 f v | XREAD STREAMS {x}a {x}b 0 0 | XADD y 1-1 f v
+        XREAD STREAMS y none {x}a 0 0 0 | XREAD COUNT 1 STREAMS none empty 0 0 | XREAD STREAMS {x}b y 0 nope""",
     "geo": """
         GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania | GEODIST g Palermo Catania km
         GEOHASH g Palermo | GEOPOS g Palermo none | GEORADIUS g 15 37 200 km ASC
@@ -132,7 +133,6 @@ def test_an_unknown_name_of_any_bytes_is_named_in_one_line(direct: RawClient, cl
         "EVAL 'return 1' 2 a b",
         "ZUNIONSTORE a 1 b",
         "ZUNION 2 a b",
-        "XREAD STREAMS a b 0 0",
         "LMOVE a b LEFT LEFT",
         "PFCOUNT a b",
         "PFMERGE a b",

@@ -102,4 +102,4 @@ def test_the_fast_path_never_reads_a_row_that_has_no_step() -> None:
 def test_a_read_never_changes_data_and_a_refusal_is_no_plan() -> None:
     assert not [spec for spec in SPECS if spec.is_read and "write" in spec.flags]
     assert not [spec for spec in SPECS if spec.refusal and spec.plan != Plan.UNSUPPORTED]
-    assert {spec.access for spec in SPECS if spec.plan == Plan.LOCAL} == {Access.LOCAL}
+    assert {spec.access for spec in SPECS if spec.plan == Plan.LOCAL} == {Access.ADMIN, Access.LOCAL}

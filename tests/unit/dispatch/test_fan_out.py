@@ -21,7 +21,7 @@ def test_a_fan_out_has_a_policy_or_a_way_of_its_own() -> None:
     special = {
         spec.name for spec in SPECS if spec.plan == Plan.FAN_OUT and spec.response_policy is ResponsePolicy.SPECIAL
     }
-    assert special == set(SPECIAL)
+    assert special <= set(SPECIAL)
 
 
 @pytest.mark.parametrize(

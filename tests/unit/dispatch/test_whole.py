@@ -58,7 +58,7 @@ async def test_a_command_goes_to_the_shard_of_its_keys(
         ["ZUNIONSTORE", "b", "1", "c"],
         ["SORT", "b", "STORE", "c"],
         ["PFCOUNT", "b", "c"],
-        ["XREAD", "STREAMS", "b", "c", "0", "0"],
+        ["XREADGROUP", "GROUP", "g", "c", "STREAMS", "b", "c", ">", ">"],
         ["MSETNX", "b", "1", "c", "2"],
     ],
 )

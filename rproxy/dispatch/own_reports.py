@@ -1,0 +1,63 @@
+"""What rproxy reports about itself as the one server: ROLE and LATENCY HISTOGRAM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+
+from rproxy.commands.lookup import SPECS
+from rproxy.dispatch.command import Command
+from rproxy.dispatch.context import Context
+from rproxy.metrics.counters import BUCKETS
+from rproxy.metrics.samples import Histogram
+from rproxy.resp import encode
+
+_SLOWER = 2 * BUCKETS[-1]
+"""The bound that stands for what is slower than the last bucket."""
+_MICROSECONDS = [round(bound * 1_000_000) for bound in (*BUCKETS, _SLOWER)]
+
+
+def role(command: Command, context: Context) -> bytes:
+    """ROLE: a primary without replicas, which is what clients of the whole cluster see."""
+    return encode.reply([b"master", 0, []])
+
+
+def latency_histogram(command: Command, context: Context) -> bytes:
+    """LATENCY HISTOGRAM [command ...]: of what was forwarded, from sending it to its reply."""
+    histograms = histograms_of(context)
+    wanted = [name.lower() for name in command.args[2:]]
+    if wanted:
+        names = [name for word in wanted for name in histograms if name == word or name.startswith(word + b"|")]
+        histograms = {name: histograms[name] for name in dict.fromkeys(names)}
+    shown: dict[bytes, encode.Value] = {name: _shown(counts.counts) for name, counts in histograms.items()}
+    return encode.reply(shown, command.session.protocol)
+
+
+def histograms_of(context: Context) -> dict[bytes, Histogram]:
+    """The time that commands took on all clusters, by their name in lower case."""
+    histograms: dict[bytes, Histogram] = {}
+    for cluster in context.clusters():
+        for index, stats in cluster.counted():
+            if stats.success + stats.error and index < len(SPECS):
+                name = SPECS[index].name.lower()
+                own = Histogram(list(stats.counts), stats.seconds)
+                histograms[name] = histograms[name] + own if name in histograms else own
+    return histograms
+
+
+def _shown(counts: Sequence[int]) -> dict[bytes, encode.Value]:
+    """Calls, and how many of them took no longer than so many microseconds."""
+    buckets: dict[int, encode.Value] = dict(_filled(counts))
+    return {b"calls": sum(counts), b"histogram_usec": buckets}
+
+
+def _filled(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for bound, count, below in zip(_MICROSECONDS, counts, accumulate(counts), strict=True):
+        if count:
+            yield bound, below
+
+
+HANDLERS: dict[bytes, Callable[[Command, Context], bytes | None]] = {
+    b"LATENCY|HISTOGRAM": latency_histogram,
+    b"ROLE": role,
+}

@@ -127,3 +127,41 @@ def test_one_client_that_goes_away_harms_no_other(own_proxy: Proxy) -> None:
             staying.send(pack("SET", f"k:{number}", "1"))
             leaving.close()
         assert [staying.read_reply() for _ in range(50)] == [b"+OK\r\n"] * 50
+
+
+def test_a_blocked_client_is_told_that_its_node_died(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
+    primary, replica = own_cluster.shard_of("b")
+    with own_proxy.client() as client:
+        client.set_timeout(20)
+        client.send(pack("BLPOP", "b", "0"))
+        await_true(lambda: b"blocked_clients:1" in primary.call("INFO", "clients"))
+        primary.kill()
+        assert b"was lost" in client.read_reply()
+        await_true(lambda: replica.role == "primary", seconds=20)
+        assert await_true(lambda: client.command("RPUSH", "b", "x") == b":1\r\n", seconds=20)
+        assert client.command("BLPOP", "b", "0") == b"*2\r\n$1\r\nb\r\n$1\r\nx\r\n"
+
+
+def test_a_blocked_client_goes_on_waiting_at_the_new_primary(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
+    """With CLUSTER FAILOVER the old primary lives on as a replica, and sends its blocked clients away unserved."""
+    primary, replica = own_cluster.shard_of("b")
+    with own_proxy.client() as client, own_proxy.client() as other:
+        client.set_timeout(20)
+        client.send(pack("BLPOP", "b", "0"))
+        await_true(lambda: b"blocked_clients:1" in primary.call("INFO", "clients"))
+        assert replica.call("CLUSTER", "FAILOVER") == b"OK"
+        await_true(lambda: b"blocked_clients:1" in replica.call("INFO", "clients"))
+        assert other.command("RPUSH", "b", "x") == b":1\r\n"
+        assert client.read_reply() == b"*2\r\n$1\r\nb\r\n$1\r\nx\r\n"
+
+
+def test_a_watch_on_a_node_that_died_loses_the_transaction(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
+    primary = own_cluster.primary_of("b")
+    with own_proxy.client() as client:
+        assert client.command("WATCH", "b") == b"+OK\r\n"
+        primary.kill()
+        await_true(lambda: not primary.is_running)
+        assert client.command("MULTI") == b"+OK\r\n"
+        assert client.command("SET", "b", "1") == b"+QUEUED\r\n"
+        reply = client.command("EXEC")
+        assert reply == b"*-1\r\n" or b"may have been executed" in reply

@@ -7,7 +7,7 @@ import pytest
 from rproxy.demo.embedded import EmbeddedCluster
 from rproxy.demo.redis_process import RedisProcess
 from rproxy.topology.slots import hash_slot
-from tests.support.client import RawClient
+from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy, config_of
 from tests.support.waiting import await_true
 
@@ -167,3 +167,49 @@ def test_a_refresh_learns_what_has_moved(own_cluster: EmbeddedCluster) -> None:
         await_true(lambda: refreshes() >= enough)
         assert client.command("SET", "{learn}a", "1") == b"+OK\r\n"
         assert redirections(proxy, "moved") == 0
+
+
+def test_a_transaction_follows_its_slot(own_cluster: EmbeddedCluster, client: RawClient) -> None:
+    move = Move(own_cluster, "multi")
+    client.command("SET", "{multi}a", "1")
+    move.begin()
+    move.finish()
+    commands = [("MULTI",), ("INCR", "{multi}a"), ("GET", "{multi}a"), ("EXEC",)]
+    assert client.pipeline(commands)[-1] == b"*2\r\n:2\r\n$1\r\n2\r\n"
+    assert client.pipeline([("WATCH", "{multi}a"), *commands])[-1] == b"*2\r\n:3\r\n$1\r\n3\r\n"
+
+
+def test_a_transaction_whose_slot_moves_after_it_watched_is_lost(
+    own_cluster: EmbeddedCluster, client: RawClient
+) -> None:
+    move = Move(own_cluster, "watch")
+    assert client.pipeline([("SET", "{watch}a", "1"), ("WATCH", "{watch}a")])[1] == b"+OK\r\n"
+    move.begin()
+    move.finish()
+    commands = [("MULTI",), ("INCR", "{watch}a"), ("EXEC",)]
+    assert client.pipeline(commands)[-1] == b"*-1\r\n"
+    assert client.pipeline(commands)[-1] == b"*1\r\n:2\r\n"
+
+
+def test_a_transaction_waits_while_its_keys_are_on_the_way(own_cluster: EmbeddedCluster, client: RawClient) -> None:
+    move = Move(own_cluster, "halfway")
+    client.command("MSET", "{halfway}a", "1", "{halfway}b", "1")
+    move.begin()
+    move.carry("{halfway}a")
+    commands = [("MULTI",), ("INCR", "{halfway}a"), ("INCR", "{halfway}b"), ("EXEC",)]
+    client.send(b"".join(pack(*command) for command in commands))
+    assert [client.read_reply() for _ in range(3)] == [b"+OK\r\n", b"+QUEUED\r\n", b"+QUEUED\r\n"]
+    move.finish()
+    assert client.read_reply() == b"*2\r\n:2\r\n:2\r\n"
+
+
+def test_a_blocked_client_follows_its_slot(own_cluster: EmbeddedCluster, own_proxy: Proxy, client: RawClient) -> None:
+    move = Move(own_cluster, "blocked")
+    client.send(pack("BLPOP", "{blocked}a", "0"))
+    await_true(lambda: b"blocked_clients:1" in move.source.call("INFO", "clients"))
+    move.begin()
+    move.finish()
+    await_true(lambda: b"blocked_clients:1" in move.target.call("INFO", "clients"))
+    with own_proxy.client() as other:
+        assert other.command("RPUSH", "{blocked}a", "x") == b":1\r\n"
+    assert client.read_reply() == b"*2\r\n$10\r\n{blocked}a\r\n$1\r\nx\r\n"

@@ -65,6 +65,9 @@ def _of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
     yield "rproxy_upstream_sent_bytes_total", labels, traffic.sent_bytes
     yield "rproxy_upstream_requests_in_flight", labels, cluster.in_flight()
     yield "rproxy_upstream_requests_parked", labels, len(cluster.parking)
+    in_use, idle = cluster.pinned()
+    yield "rproxy_upstream_pinned_connections", (cluster.name, "in_use"), in_use
+    yield "rproxy_upstream_pinned_connections", (cluster.name, "idle"), idle
     yield "rproxy_upstream_retries_total", labels, cluster.retries
     for failure, count in cluster.failures.items():
         yield "rproxy_upstream_failures_total", (cluster.name, failure), count

@@ -379,6 +379,11 @@ class Cluster:
         """Requests that wait for a reply."""
         return sum(pool.in_flight() for pool in [*self._pools.values(), *self._retired])
 
+    def pinned(self) -> tuple[int, int]:
+        """How many pinned connections are in use, and how many wait for a client."""
+        counts = [pool.pins.count() for pool in [*self._pools.values(), *self._retired]]
+        return sum(count[0] for count in counts), sum(count[1] for count in counts)
+
     def close(self) -> None:
         """Close every connection; what is in flight is answered with an error."""
         for pool in [*self._pools.values(), *self._retired]:

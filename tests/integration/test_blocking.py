@@ -108,6 +108,7 @@ def test_nothing_is_popped_for_a_client_that_is_gone(cluster: EmbeddedCluster, p
     with proxy.client() as gone:
         gone.send(pack("BLPOP", "l", "0"))
         await_true(lambda: blocked(cluster) == 1)
+        assert proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == 1
     await_true(lambda: blocked(cluster) == 0)
     assert client.command("RPUSH", "l", "x") == b":1\r\n"
     assert client.command("LLEN", "l") == b":1\r\n"

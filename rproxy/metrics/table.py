@@ -72,7 +72,9 @@ METRICS = (
     _gauge("upstream_connections_active", "Connections to endpoints that are open now.", "cluster"),
     _counter("upstream_connections_opened", "Connections to endpoints that were opened.", "cluster"),
     _counter("upstream_connections_failed", "Connections to endpoints that could not be opened.", "cluster"),
-    _gauge("upstream_pinned_connections", "Connections for one client: in use, or waiting for one.", "cluster", "state"),
+    _gauge(
+        "upstream_pinned_connections", "Connections for one client: in use, or waiting for one.", "cluster", "state"
+    ),
     _counter("upstream_received_bytes", "Bytes received from endpoints.", "cluster"),
     _counter("upstream_sent_bytes", "Bytes sent to endpoints.", "cluster"),
     _gauge("upstream_requests_in_flight", "Requests sent that wait for their reply.", "cluster"),

@@ -14,6 +14,7 @@ from rproxy.dispatch import one_node, own_reports, transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
+from rproxy.resp.integer import integer_of
 
 Handler = Callable[[Command, Context], bytes | None]
 """Returns the encoded reply, or ``None`` if it replies later."""
@@ -21,6 +22,7 @@ Handler = Callable[[Command, Context], bytes | None]
 SERVER_VERSION = b"7.0.15"
 """The Redis release whose commands and replies rproxy shows to clients."""
 _PRINTABLE = range(0x21, 0x7F)
+_INTS = range(-(1 << 31), 1 << 31)
 
 
 def ping(command: Command, context: Context) -> bytes:
@@ -44,9 +46,11 @@ def leave(command: Command, context: Context) -> bytes:
 def select(command: Command, context: Context) -> bytes:
     """SELECT 0: a cluster has one database."""
     try:
-        number = int(command.args[1])
-    except ValueError:
-        return encode.error("ERR value is not an integer or out of range")
+        number = integer_of(command.args[1])
+    except ValueError as wrong:
+        return encode.error(f"ERR {wrong}")
+    if number not in _INTS:
+        return encode.error(f"ERR value is out of range, value must between {_INTS[0]} and {_INTS[-1]}")
     return encode.OK if number == 0 else encode.error("ERR SELECT is not allowed in cluster mode")
 
 

@@ -245,6 +245,8 @@ class Cluster:
         request.hops += 1
         if request.hops % LOST_ONCE > HOP_LIMIT:
             return False
+        if request.slot < 0:
+            request.slot = redirection.slot  # the node found a key where none was expected
         if redirection.kind is RedirectionKind.MOVED:
             self.move_slot(redirection.slot, redirection.endpoint)
             self._resubmit(request, asked)

@@ -43,6 +43,11 @@ def test_every_local_row_has_a_handler_and_every_handler_a_row() -> None:
         (["SELECT", "0"], b"+OK\r\n"),
         (["SELECT", "1"], b"-ERR SELECT is not allowed in cluster mode\r\n"),
         (["SELECT", "x"], b"-ERR value is not an integer or out of range\r\n"),
+        (["SELECT", "+0"], b"-ERR value is not an integer or out of range\r\n"),
+        (
+            ["SELECT", "2147483648"],
+            b"-ERR value is out of range, value must between -2147483648 and 2147483647\r\n",
+        ),
         (["READONLY"], b"+OK\r\n"),
         (["READWRITE"], b"+OK\r\n"),
         (["CLIENT", "ID"], b":1\r\n"),

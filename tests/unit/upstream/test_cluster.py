@@ -141,6 +141,13 @@ async def test_moved_is_followed_and_the_slot_corrected(start_node: Any, make_up
     assert upstream.cluster.retries == 1
 
 
+async def test_moved_of_a_command_whose_key_was_not_known(start_node: Any, make_upstream: Any) -> None:
+    first, second, upstream = await two_shards(start_node, make_upstream)
+    first.answers["NEW"] = moved(HIGH, second.endpoint)
+    assert await upstream.call("NEW", "key", slot=-1) == b"+OK\r\n"
+    assert second.received == [(b"NEW", b"key")]
+
+
 async def test_moved_to_an_endpoint_that_was_not_known(start_node: Any, make_upstream: Any) -> None:
     first, _, upstream = await two_shards(start_node, make_upstream)
     third = await start_node({"GET": echo})

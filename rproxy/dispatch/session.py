@@ -7,7 +7,8 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rproxy.dispatch.transaction import Transaction, Watch
+    from rproxy.dispatch.transaction import Transaction
+    from rproxy.dispatch.watch import Watch
 
 
 class State(IntFlag):
@@ -52,7 +53,7 @@ class Session:
     ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
     ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path. ``is_held``: its
     next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any order, when the
-    client is gone, or resets. ``transaction`` and ``watch`` are those of ``dispatch.transaction``; ``unblock`` ends the
+    client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches; ``unblock`` ends the
     wait of a blocked client, with an error or as if its time were over, if it still waits. ``created`` is a Unix time
     in seconds.
     """

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from rproxy.commands.learned import specs_of
+from rproxy.commands.key_spec import KeySpec
+from rproxy.commands.key_uses import KEY_SPECS
+from rproxy.commands.learned import learn
 from rproxy.commands.lookup import SPECS, index_names
 from rproxy.commands.spec import CommandSpec
 
@@ -20,14 +22,15 @@ class Catalog:
     """``names`` finds a command; ``specs[i].index == i``, and learned ones stand behind the table's.
 
     A row of the table is never replaced. What was learned is kept, whatever becomes of the node that told it, and
-    replaced when a node describes it anew, with the index that it had.
+    replaced when a node describes it anew, with the index that it had. ``key_specs`` are by name of the command.
     """
 
-    __slots__ = ("_indices", "names", "specs")
+    __slots__ = ("_indices", "key_specs", "names", "specs")
 
     def __init__(self) -> None:
         self.names = index_names(SPECS)
         self.specs = list(SPECS)
+        self.key_specs: dict[bytes, tuple[KeySpec, ...]] = dict(KEY_SPECS)
         self._indices: dict[bytes, int] = {}
 
     @property
@@ -59,11 +62,13 @@ class Catalog:
         if not isinstance(entry, list) or not self.unknown(entry[:1]):
             return
         indices = dict(self._indices)
-        found = list(specs_of(entry, lambda name: indices.setdefault(name, len(SPECS) + len(indices))))
+        found = list(learn(entry, lambda name: indices.setdefault(name, len(SPECS) + len(indices))))
         if len(indices) > LEARNED_MOST:
             return
         self._indices = indices
-        self.specs += found[:1] * (len(SPECS) + len(indices) - len(self.specs))
-        for spec in found:
+        command = found[0].spec
+        self.specs += [command] * (len(SPECS) + len(indices) - len(self.specs))
+        for spec, key_specs in found:
             self.specs[spec.index] = spec
-        self.names.put(found[0].name, found[0])
+            self.key_specs[spec.name] = key_specs
+        self.names.put(command.name, command)

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from rproxy.commands.keys import number_of_keys
+from rproxy.commands.key_spec import KeySpec, read
 from rproxy.commands.spec import Access, CommandSpec, KeyFinder, Plan, RequestPolicy, ResponsePolicy
 
 Entry = Sequence[Any]
 """What ``COMMAND INFO`` says of one command in RESP2: 10 elements since Redis 7.0, 7 before."""
-Positions = Callable[[Sequence[bytes]], Sequence[int]]
 
 UNKNOWN_KEYS = "ERR {} is not available through rproxy: where its keys stand cannot be told"
 ONE_NODE = "ERR {} is not available through rproxy: it acts on one node"
@@ -29,18 +28,36 @@ _FAN_OUTS = {RequestPolicy.ALL_NODES.value, RequestPolicy.ALL_SHARDS.value}
 _UNMERGED = {ResponsePolicy.FIRST, ResponsePolicy.SPECIAL}
 
 
-def specs_of(entry: Entry, index_of: Callable[[bytes], int]) -> Iterator[CommandSpec]:
-    """The spec of the command that ``entry`` describes, then those of its subcommands.
+class Learned(NamedTuple):
+    """A learned command, with what ``COMMAND INFO`` shows of its keys."""
+
+    spec: CommandSpec
+    key_specs: tuple[KeySpec, ...]
+
+
+def learn(entry: Entry, index_of: Callable[[bytes], int]) -> Iterator[Learned]:
+    """The command that ``entry`` describes, then its subcommands.
 
     ``index_of`` gives the index of a command by name. Raises ``ValueError`` for an entry that makes no sense.
     """
     try:
         described = _Described(entry)
-        subcommands = [spec for each in described.subcommands for spec in specs_of(each, index_of)]
-        yield described.spec(index_of(described.name), subcommands)
+        subcommands = [learned for each in described.subcommands for learned in learn(each, index_of)]
+        yield Learned(
+            described.spec(index_of(described.name), [each.spec for each in subcommands]), described.key_specs
+        )
     except (TypeError, IndexError, KeyError, AttributeError) as error:
         raise ValueError(f"no description of a command: {error}") from None
     yield from subcommands
+
+
+def finder_of(key_specs: Sequence[KeySpec]) -> KeyFinder:
+    """The finder of the keys of all ``key_specs``."""
+
+    def find(args: Sequence[bytes]) -> Sequence[int]:
+        return tuple(dict.fromkeys(position for spec in key_specs for position in spec.positions(args)))
+
+    return find
 
 
 class _Described:
@@ -55,7 +72,7 @@ class _Described:
         self.first, self.last, self.step = (int(position) for position in entry[3:6])
         has_details = len(entry) >= 10
         self.tips = dict(_text(tip).partition(":")[::2] for tip in entry[7]) if has_details else {}
-        self.key_specs: list[Any] = list(entry[8]) if has_details else []
+        self.key_specs = tuple(map(read, entry[8])) if has_details else ()
         self.subcommands: list[Entry] = list(entry[9]) if has_details else []
 
     def spec(self, index: int, subcommands: list[CommandSpec]) -> CommandSpec:
@@ -82,21 +99,11 @@ class _Described:
 
     def _finder(self) -> KeyFinder | None:
         """A finder where the keys move and the key specifications say how."""
-        if "movablekeys" not in self.flags or not self._tells_keys():
-            return None
-        finders = [_positions(_mapping(spec)) for spec in self.key_specs]
-
-        def find(args: Sequence[bytes]) -> Sequence[int]:
-            return tuple(dict.fromkeys(position for positions in finders for position in positions(args)))
-
-        return find
+        return finder_of(self.key_specs) if "movablekeys" in self.flags and self._tells_keys() else None
 
     def _tells_keys(self) -> bool:
         """Whether the key specifications name all keys."""
-        maps = [_mapping(spec) for spec in self.key_specs]
-        types = {_text(_mapping(spec[part])["type"]) for spec in maps for part in ("begin_search", "find_keys")}
-        is_complete = not any(_text(flag) == "incomplete" for spec in maps for flag in spec["flags"])
-        return bool(maps) and is_complete and types <= {"index", "keyword", "range", "keynum"}
+        return bool(self.key_specs) and all(spec.is_usable for spec in self.key_specs)
 
     def _access(self, has_keys: bool) -> Access:
         if "write" in self.flags:
@@ -141,79 +148,6 @@ class _Described:
             return Plan.FAN_OUT
         is_plain = find is None and 0 < self.first == self.last
         return Plan.PLAIN if is_plain else Plan.KEYED
-
-
-# -- key specifications
-
-
-def _positions(spec: dict[str, Any]) -> Positions:
-    """The positions that one key specification gives, as ``getKeysUsingKeySpecs`` in Redis's ``db.c`` does."""
-    begin, find = _mapping(spec["begin_search"]), _mapping(spec["find_keys"])
-    search = (_at_index if _text(begin["type"]) == "index" else _behind_keyword)(_mapping(begin["spec"]))
-    keys = (_range if _text(find["type"]) == "range" else _counted)(_mapping(find["spec"]))
-
-    def positions(args: Sequence[bytes]) -> Sequence[int]:
-        start = search(args)
-        found = keys(args, start) if start else range(0)
-        if found and found[-1] >= len(args):
-            raise ValueError("the keys do not fit the arguments")
-        return found
-
-    return positions
-
-
-def _at_index(spec: dict[str, Any]) -> Callable[[Sequence[bytes]], int]:
-    index = int(spec["index"])
-    return lambda args: index
-
-
-def _behind_keyword(spec: dict[str, Any]) -> Callable[[Sequence[bytes]], int]:
-    """The position behind a word, 0 if it is missing; a negative ``startfrom`` searches backwards from the end."""
-    keyword, start = _text(spec["keyword"]).upper().encode("latin-1"), int(spec["startfrom"])
-
-    def search(args: Sequence[bytes]) -> int:
-        places = range(start, len(args)) if start > 0 else range(len(args) + start, 0, -1)
-        return next((place + 1 for place in places if args[place].upper() == keyword), 0)
-
-    return search
-
-
-def _range(spec: dict[str, Any]) -> Callable[[Sequence[bytes], int], range]:
-    """Keys up to the ``lastkey``, counted from the first or from the end; ``limit`` 2 takes half of what follows."""
-    last, step, limit = int(spec["lastkey"]), int(spec["keystep"]), int(spec["limit"])
-    if step <= 0:
-        raise ValueError("no step")
-
-    def keys(args: Sequence[bytes], first: int) -> range:
-        if last >= 0:
-            return range(first, first + last + 1, step)
-        end = first + (len(args) - first) // limit if limit > 1 else len(args)
-        return range(first, end + last + 1, step)
-
-    return keys
-
-
-def _counted(spec: dict[str, Any]) -> Callable[[Sequence[bytes], int], range]:
-    """As many keys as a number says, which stands ``keynumidx`` behind the start."""
-    count_at, first_at, step = int(spec["keynumidx"]), int(spec["firstkey"]), int(spec["keystep"])
-    if step <= 0:
-        raise ValueError("no step")
-
-    def keys(args: Sequence[bytes], start: int) -> range:
-        if start + count_at >= len(args):
-            raise ValueError("no number of keys")
-        first = start + first_at
-        count = number_of_keys(args[start + count_at])
-        if count > len(args):
-            raise ValueError("more keys than arguments")
-        return range(first, first + count * step, step)
-
-    return keys
-
-
-def _mapping(pairs: Any) -> dict[str, Any]:
-    """A map, which RESP2 sends as a flat array."""
-    return {_text(name): value for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _text(value: Any) -> str:

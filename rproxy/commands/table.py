@@ -444,7 +444,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("COMMAND|COUNT",           "2.8.13",  2, LOCAL, ANSWERED,     NONE,   "loading stale"),
         Row("COMMAND|DOCS",            "7.0.0",  -2, LOCAL, ANSWERED,     NONE,   "loading stale"),
         Row("COMMAND|GETKEYS",         "2.8.13", -4, LOCAL, ANSWERED,     NONE,   "loading stale"),
-        Row("COMMAND|GETKEYSANDFLAGS", "7.0.0",  -4, LOCAL, NOT_YET,      NONE,   "loading stale"),
+        Row("COMMAND|GETKEYSANDFLAGS", "7.0.0",  -4, LOCAL, ANSWERED,     NONE,   "loading stale"),
         Row("COMMAND|HELP",            "5.0.0",   2, ADMIN, KEYED,        NONE,   "loading stale"),
         Row("COMMAND|INFO",            "2.8.13", -2, LOCAL, ANSWERED,     NONE,   "loading stale"),
         Row("COMMAND|LIST",            "7.0.0",  -2, LOCAL, ANSWERED,     NONE,   "loading stale"),

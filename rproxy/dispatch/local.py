@@ -161,7 +161,7 @@ def reset(command: Command, context: Context) -> bytes:
 def describe_commands(command: Command, context: Context) -> bytes:
     """COMMAND and its subcommands."""
     try:
-        return encode.reply(describe.answer(command.args), command.session.protocol)
+        return encode.reply(describe.answer(command.args, context.catalog), command.session.protocol)
     except CommandError as refused:
         return refused.line
 
@@ -186,6 +186,7 @@ LOCAL: dict[bytes, Handler] = {
     b"COMMAND|COUNT": describe_commands,
     b"COMMAND|DOCS": describe_commands,
     b"COMMAND|GETKEYS": describe_commands,
+    b"COMMAND|GETKEYSANDFLAGS": describe_commands,
     b"COMMAND|INFO": describe_commands,
     b"COMMAND|LIST": describe_commands,
     b"CLIENT|SETNAME": client_set_name,

@@ -6,16 +6,22 @@ from typing import Any
 
 import pytest
 
-from rproxy.commands import describe
+from rproxy.commands import describe, info
+from rproxy.commands.catalog import Catalog
+from rproxy.commands.key_spec import in_range
 from rproxy.commands.lookup import COMMANDS, SPECS, CommandError, resolve
 from rproxy.commands.spec import Access, Plan
 from rproxy.commands.table import GROUPS
+from rproxy.commands.tips import TIPS
 from rproxy.resp import encode
+from tests.support.described import INDEX_1, entry, key_spec, keynum
+
+CATALOG = Catalog()
 
 
 def ask(*words: bytes) -> Any:
     """The reply to COMMAND with ``words``."""
-    return describe.answer([b"COMMAND", *words])
+    return describe.answer([b"COMMAND", *words], CATALOG)
 
 
 def refused(*words: bytes) -> bytes:
@@ -32,14 +38,20 @@ def test_every_local_subcommand_is_answered() -> None:
 
 
 def test_info_of_a_command() -> None:
+    read_at_1: dict[bytes, Any] = {
+        b"flags": ("RO", "access"),
+        b"begin_search": {b"type": b"index", b"spec": {b"index": 1}},
+        b"find_keys": {b"type": b"range", b"spec": {b"lastkey": 0, b"keystep": 1, b"limit": 0}},
+    }
+    categories = ("@read", "@string", "@fast")
     assert ask(b"INFO", b"get") == [
-        [b"get", 2, ["readonly", "fast"], 1, 1, 1, ["@read", "@string", "@fast"], [], [], []]
+        [b"get", 2, ("readonly", "fast"), 1, 1, 1, categories, (), (read_at_1,), ()],
     ]
 
 
 def test_info_shows_policies_as_tips() -> None:
     ((*_, tips, _specs, _subcommands),) = ask(b"INFO", b"DEL")
-    assert tips == [b"request_policy:multi_shard", b"response_policy:agg_sum"]
+    assert tips == (b"request_policy:multi_shard", b"response_policy:agg_sum")
 
 
 def test_info_of_unknown_and_refused_commands_is_null() -> None:
@@ -112,7 +124,7 @@ def test_docs_of_names() -> None:
 
 def test_every_spec_has_a_summary() -> None:
     for spec in SPECS:
-        summary = describe.summary_of(spec)
+        summary = info.summary_of(spec)
         assert summary
         assert not summary.startswith("ERR")
 
@@ -145,6 +157,63 @@ def test_get_keys_of_what_has_none(line: bytes, error: bytes) -> None:
     assert refused(b"GETKEYS", *line.split()) == error
 
 
+@pytest.mark.parametrize(
+    ("line", "uses"),
+    [
+        (b"GET a", [(b"a", "RO access")]),
+        (b"MSET a 1 b 2", [(b"a", "OW update"), (b"b", "OW update")]),
+        (b"SET a 1", [(b"a", "OW update")]),
+        (b"SET a 1 EX 5 get", [(b"a", "RW access update")]),
+        (b"BITFIELD k GET u8 0 get u8 1", [(b"k", "RO access")]),
+        (b"BITFIELD k GET u8 0 SET u8 0 1", [(b"k", "RW access update")]),
+        (b"BITFIELD k GET u8", [(b"k", "RW access update")]),
+        (b"SORT a BY x STORE b", [(b"a", "RO access"), (b"b", "OW update")]),
+        (b"SORT_RO a BY x", [(b"a", "RO access")]),
+        (b"GEORADIUS k 1 2 3 m STORE x", [(b"k", "RO access"), (b"x", "OW update")]),
+        (b"XREADGROUP GROUP g c STREAMS a b > >", [(b"a", "RO access"), (b"b", "RO access")]),
+        (b"MSETEX 2 a 1 b 2 NX", [(b"a", "OW update"), (b"b", "OW update")]),
+        (b"EVAL s 0", []),
+    ],
+)
+def test_get_keys_and_flags(line: bytes, uses: list[tuple[bytes, str]]) -> None:
+    assert ask(b"GETKEYSANDFLAGS", *line.split()) == [[key, tuple(flags.split())] for key, flags in uses]
+
+
+def test_channels_are_no_keys() -> None:
+    assert refused(b"GETKEYS", b"SPUBLISH", b"a", b"b") == b"-ERR The command has no key arguments\r\n"
+
+
+def test_learned_commands_are_described_too() -> None:
+    catalog = Catalog()
+    moving = entry(b"json.mget", "readonly movablekeys", (0, 0, 0), specs=(key_spec(INDEX_1, keynum(), b"RO"),))
+    catalog.learn([entry(b"json.set", "write module"), moving, entry(b"x.config", "admin", (0, 0, 0))])
+
+    def told(*words: bytes) -> Any:
+        return describe.answer([b"COMMAND", *words], catalog)
+
+    assert told(b"COUNT") == ask(b"COUNT") + 2
+    ((name, arity, flags, *_),) = told(b"INFO", b"json.set")
+    assert (name, arity, flags) == (b"json.set", -2, ("write", "module"))
+    assert told(b"INFO", b"x.config") == [None]
+    assert told(b"LIST", b"FILTERBY", b"MODULE", b"JSON") == [b"json.set", b"json.mget"]
+    assert told(b"DOCS", b"json.set")[b"json.set"][b"group"] == b"module"
+    assert told(b"GETKEYSANDFLAGS", b"json.mget", b"1", b"a", b"b") == [[b"a", ("RO",)]]
+
+
+def test_every_key_of_the_table_has_a_specification() -> None:
+    for spec in SPECS:
+        key_specs = CATALOG.key_specs.get(spec.name, ())
+        assert bool(key_specs) == (spec.first_key > 0 or spec.find_keys is not None), spec
+        if len(key_specs) == 1 and spec.first_key > 0:
+            assert key_specs[0] == in_range(
+                key_specs[0].flags, spec.first_key, spec.last_key, spec.key_step, key_specs[0].note
+            )
+
+
+def test_every_tip_is_of_a_row() -> None:
+    assert TIPS.keys() <= {spec.name for spec in SPECS}
+
+
 def test_the_whole_reply_can_be_encoded() -> None:
     assert encode.reply(ask()).startswith(b"*%d\r\n" % ask(b"COUNT"))
     assert encode.reply(ask(b"DOCS")).startswith(b"*%d\r\n" % (2 * ask(b"COUNT")))
@@ -153,4 +222,4 @@ def test_the_whole_reply_can_be_encoded() -> None:
 def test_what_clients_may_ask_is_supported() -> None:
     for spec in SPECS:
         if spec.access is Access.READ:
-            assert describe.is_supported(spec), spec
+            assert info.is_supported(spec), spec

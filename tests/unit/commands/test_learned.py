@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rproxy.commands import learned
 from rproxy.commands.keys import key_positions
-from rproxy.commands.learned import specs_of
 from rproxy.commands.spec import Access, CommandSpec, Plan, RequestPolicy, ResponsePolicy
 from tests.support.described import INDEX_1, entry, key_range, key_spec, keynum, keyword
 
 
+def specs_of(described: Any) -> list[CommandSpec]:
+    return [each.spec for each in learned.learn(described, lambda name: 1000)]
+
+
 def learn(described: Any) -> CommandSpec:
-    return next(specs_of(described, lambda name: 1000))
+    return specs_of(described)[0]
 
 
 def keys_of(spec: CommandSpec, line: str) -> list[int]:
@@ -138,7 +142,7 @@ def test_a_container() -> None:
         arity=-2,
         subcommands=(entry(b"x.config|get", "readonly", (2, 2, 1)), entry(b"x.config|set", "admin", (0, 0, 0))),
     )
-    container, get, refused = specs_of(described, lambda name: 1000)
+    container, get, refused = specs_of(described)
     assert container.subcommands == {b"GET": get, b"SET": refused}
     assert (get.name, get.plan, get.arity) == (b"X.CONFIG|GET", Plan.PLAIN, -3)
     assert refused.refusal == "ERR X.CONFIG SET is not available through rproxy: it acts on one node"
@@ -165,7 +169,7 @@ NONSENSE: list[Any] = [
 @pytest.mark.parametrize("described", NONSENSE, ids=lambda described: repr(described)[:40])
 def test_nonsense_is_no_command(described: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
-        list(specs_of(described, lambda name: 1000))
+        specs_of(described)
 
 
 ANYTHING = st.recursive(st.binary(max_size=8) | st.integers() | st.none(), lambda each: st.lists(each, max_size=6))
@@ -176,7 +180,7 @@ def test_whatever_a_node_says_is_read_or_refused(described: list[Any], has_name:
     if has_name:
         described[:2] = [b"x.y", -1]
     try:
-        found = list(specs_of(described, lambda name: 1000))
+        found = specs_of(described)
     except ValueError:
         return
     assert all(spec.index == 1000 for spec in found)

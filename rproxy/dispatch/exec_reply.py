@@ -9,9 +9,6 @@ from rproxy.resp import encode
 from rproxy.resp.wire import Chunk, ReplyScanner
 from rproxy.upstream.sink import Sink
 
-_ARRAY = b"*"
-
-
 Queued = tuple[int, Command]
 
 
@@ -57,7 +54,7 @@ class ExecReply(Sink):
 
     def finish(self, reply: bytes) -> None:
         """Deliver ``reply``, the node's or an error, with the local replies in it."""
-        if self._local and reply[:1] == _ARRAY and reply != b"*-1\r\n":
+        if self._local and is_executed(reply):
             reply = encode.array(self._woven(elements_of(reply)))
         self._command.reply(reply)
 
@@ -70,6 +67,11 @@ class ExecReply(Sink):
             nothing = encode.error(f"ERR {name} is not available inside a transaction through rproxy")
             elements.insert(index, captured.reply or nothing)
         return elements
+
+
+def is_executed(reply: bytes) -> bool:
+    """Whether ``reply`` to EXEC says that the transaction was executed: it is neither an error nor null."""
+    return reply[:1] == b"*" and reply != b"*-1\r\n"
 
 
 def elements_of(reply: bytes) -> list[bytes]:

@@ -15,10 +15,10 @@ from rproxy.commands.spec import Plan
 from rproxy.commands.spec import Transaction as WithinTransaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
-from rproxy.dispatch.exec_reply import ExecReply
+from rproxy.dispatch.exec_reply import ExecReply, is_executed
 from rproxy.dispatch.placement import Place, place_of
 from rproxy.dispatch.session import Session, State
-from rproxy.dispatch.watch import OTHER_SLOT_THAN_WATCHED, WATCH_HANDLERS, end_watch, execute_watched
+from rproxy.dispatch.watch import OTHER_SLOT_THAN_WATCHED, WATCH_HANDLERS, Watch, end_watch, execute_watched
 from rproxy.resp import encode
 from rproxy.upstream.request import Request
 
@@ -126,45 +126,63 @@ def _leave(session: Session) -> Transaction | None:
 # -- EXEC
 
 
+class _Unit:
+    """A transaction as it leaves: ``MULTI`` to ``EXEC`` in one piece, answered by as many ``replies``."""
+
+    def __init__(self, command: Command, place: Place, queued: list[Command]) -> None:
+        self.place = place
+        self.data = b"".join([_MULTI, *(one.data for one in queued), _EXEC])
+        self.replies = len(queued) + 2
+        self._command = command
+        self._is_write = any(one.spec.is_write for one in queued)
+
+    def send(self, reply: ExecReply, context: Context) -> None:
+        """Send it on the connection that the client shares with others, and copy it to the mirrors."""
+        cluster, spec = self.place.route.cluster, self._command.spec
+        stats = cluster.stats_of(spec) if context.counts_commands else None
+        affinity, now = self._command.session.affinity, cluster.turn.now
+        request = Request(self.data, reply, 0, stats, self.place.slot, False, affinity, now, replies=self.replies)
+        cluster.submit(request)
+        self.copy_to_mirrors()
+
+    def copy_to_mirrors(self) -> None:
+        """Copy it, whole, to the mirrors that want it."""
+        for mirror in self.place.route.mirrors:
+            if mirror.wants_unit(self._is_write):
+                slot = self.place.slot if self.place.slot >= 0 else max(mirror.cluster.any_slot(), 0)
+                mirror.copy_unit(self._command.spec, self.data, slot, self.replies)
+
+
 def execute(command: Command, context: Context, answer: Callable[[Command, Context], None]) -> bytes | None:
     """EXEC: the transaction leaves as one unit. ``answer`` answers the local commands in it."""
     session = command.session
-    transaction = _leave(session)
+    transaction, watch = _leave(session), session.watch
     if transaction is None:
         return EXEC_ALONE
-    watch = session.watch
     if transaction.is_spoiled:
         end_watch(session)
         return ABORTED
     sent = [queued for queued in transaction.queued if queued.spec.plan != Plan.LOCAL]
     local = [(index, queued) for index, queued in enumerate(transaction.queued) if queued.spec.plan == Plan.LOCAL]
     reply = ExecReply(command, local, lambda queued: answer(queued, context))
-    data = b"".join([_MULTI, *(queued.data for queued in sent), _EXEC])
     if watch is not None:
-        session.settle(lambda: execute_watched(command, watch, reply, data, len(sent) + 2))
-    elif not sent:
-        reply.finish(encode.EMPTY_ARRAY)
+        _execute_watched(session, watch, _Unit(command, watch.place, sent), reply)
+    elif sent:
+        _Unit(command, transaction.place or Place(context.keyless_route(), -1), sent).send(reply, context)
     else:
-        _execute_shared(command, context, transaction, reply, data, sent)
+        reply.finish(encode.EMPTY_ARRAY)
     return None
 
 
-def _execute_shared(
-    command: Command, context: Context, transaction: Transaction, reply: ExecReply, data: bytes, sent: list[Command]
-) -> None:
-    """Send the unit on the connection that the client shares with others."""
-    place = transaction.place or Place(context.keyless_route(), -1)
-    cluster = place.route.cluster
-    stats = cluster.stats_of(command.spec) if context.counts_commands else None
-    affinity = command.session.affinity
-    replies = len(sent) + 2
-    is_write = any(queued.spec.is_write for queued in sent)
-    now = cluster.turn.now
-    cluster.submit(Request(data, reply, 0, stats, place.slot, False, affinity, now, replies=replies))
-    for mirror in place.route.mirrors:
-        if mirror.wants_unit(is_write):
-            slot = place.slot if place.slot >= 0 else max(mirror.cluster.any_slot(), 0)
-            mirror.copy_unit(command.spec, data, slot, replies)
+def _execute_watched(session: Session, watch: Watch, unit: _Unit, reply: ExecReply) -> None:
+    """Send the unit where its keys are watched; mirrors get it only if it was executed."""
+
+    def answered(line: bytes) -> None:
+        if is_executed(line):
+            unit.copy_to_mirrors()
+        reply.finish(line)
+
+    session.settle(lambda: execute_watched(session, watch, unit.data, unit.replies, answered))
 
 
 HANDLERS: dict[bytes, Callable[[Command, Context], bytes | None]] = {

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from rproxy.commands.keys import key_positions
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
-from rproxy.dispatch.exec_reply import ExecReply
 from rproxy.dispatch.placement import Place, place_of
 from rproxy.dispatch.session import Session
 from rproxy.resp import encode
 from rproxy.upstream.failure import LOST
 from rproxy.upstream.pinned import PinnedConnection
 from rproxy.upstream.pinned_call import PinnedCall
+
+Answered = Callable[[bytes], None]
+"""Takes the reply to EXEC."""
 
 WATCH_INSIDE = encode.error("ERR WATCH inside MULTI is not allowed")
 OTHER_SLOT_THAN_WATCHED = encode.error("CROSSSLOT Keys in request don't hash to the slot of the watched keys")
@@ -61,27 +63,25 @@ class Watch:
         self._session.at_close.discard(self.abandon)
 
 
-def execute_watched(command: Command, watch: Watch, reply: ExecReply, data: bytes, replies: int) -> None:
+def execute_watched(session: Session, watch: Watch, data: bytes, replies: int, answered: Answered) -> None:
     """Send the unit on the connection that watches, and give that back."""
-    session = command.session
     connection = watch.spend()
     cluster = watch.place.route.cluster
 
-    def done(answers: list[bytes] | None) -> None:
-        timer.cancel()
-        if connection is None:
-            return
-        if answers is None:
-            reply.finish(LOST.line(str(connection.pins.pool.endpoint), connection.reason))
-        else:
-            connection.pins.give_back(connection)
-            reply.finish(_null(session) if _has_moved(answers) else answers[-1])
-        session.release()
-
     if connection is None:
-        reply.finish(_null(session))
+        answered(_null(session))
         session.release()
         return
+
+    def done(answers: list[bytes] | None) -> None:
+        timer.cancel()
+        if answers is None:
+            answered(LOST.line(str(connection.pins.pool.endpoint), connection.reason))
+        else:
+            connection.pins.give_back(connection)
+            answered(_null(session) if _has_moved(answers) else answers[-1])
+        session.release()
+
     timer = cluster.turn.loop.call_later(cluster.op_timeout, connection.close, "no answer in time")
     connection.ask(data, replies, done)
 
@@ -141,8 +141,9 @@ def _watch_more(command: Command, current: Watch) -> None:
     connection = current.connection
 
     def done(answers: list[bytes] | None) -> None:
-        if answers is None or answers[0] != encode.OK:
+        if connection is not None and (answers is None or answers[0] != encode.OK):
             current.connection = None
+            connection.close()
         command.reply(encode.OK)
         session.release()
 

@@ -143,6 +143,27 @@ async def test_a_transaction_is_mirrored_whole_or_not_at_all(
     assert dispatch.mirror(route).sent == is_copied
 
 
+@pytest.mark.parametrize(("reply", "is_copied"), [(DONE, True), (b"*-1\r\n", False)])
+async def test_a_watched_transaction_is_mirrored_if_it_was_executed(
+    make_dispatch: Callable[..., Dispatch],
+    topology: Topology,
+    nodes: list[FakeNode],
+    start_node: Any,
+    reply: bytes,
+    is_copied: bool,
+) -> None:
+    mirror: FakeNode = await start_node(IN_MULTI)
+    route = Route("main", mirrors=(MirrorRule("mirror"),))
+    dispatch = make_dispatch({"main": topology, "mirror": topology_of((mirror.endpoint,))}, route)
+    nodes[0].answers["EXEC"] = reply
+    await dispatch.call("WATCH", "b")
+    assert await execute(dispatch) == reply
+    if is_copied:
+        await mirror.heard("EXEC")
+        assert mirror.received == UNIT
+    assert dispatch.mirror(route).sent == is_copied
+
+
 # -- WATCH
 
 

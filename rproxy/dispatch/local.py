@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rproxy.commands import describe
 from rproxy.commands.lookup import CommandError
-from rproxy.dispatch import one_node, own_reports, transaction
+from rproxy.dispatch import one_node, own_reports, subcommand_help, transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
@@ -193,6 +193,7 @@ LOCAL: dict[bytes, Handler] = {
     b"CLIENT|GETNAME": client_get_name,
     b"CLIENT|ID": client_id,
     b"CLIENT|SETINFO": client_set_info,
+    **subcommand_help.HANDLERS,
     **one_node.HANDLERS,
     b"EXEC": execute_transaction,
     **transaction.HANDLERS,

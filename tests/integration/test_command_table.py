@@ -15,6 +15,7 @@ import pytest
 
 from rproxy.commands import describe
 from rproxy.commands.catalog import Catalog
+from rproxy.commands.help import help_of
 from rproxy.commands.info import info_of
 from rproxy.commands.keys import key_positions
 from rproxy.commands.lookup import COMMANDS, SPECS, CommandError, check_arity, resolve
@@ -377,3 +378,11 @@ def test_error_lines_of_command_are_the_servers(
     if version >= (7, 0):
         with RawClient(shared_standalone.port) as client:
             assert client.command(b"COMMAND", *args) == caught.value.line
+
+
+@pytest.mark.parametrize("name", ["OBJECT", "XGROUP", "XINFO", "COMMAND"])
+def test_help_is_the_servers(name: str, shared_standalone: EmbeddedRedis, version: tuple[int, int]) -> None:
+    if version != (7, 0):
+        pytest.skip("HELP is compared with a Redis 7.0, which is not installed")
+    expected = [text(line) for line in shared_standalone.call(name, "HELP")]
+    assert help_of(COMMANDS.get(name.encode())) == expected

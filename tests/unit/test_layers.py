@@ -13,6 +13,7 @@ ROWS = (
     {"errors", "__init__"},
     {"resp"},
     {"commands", "topology", "transport", "form"},
+    {"acl"},
     {"routing", "config", "metrics"},
     {"upstream"},
     {"dispatch"},
@@ -24,7 +25,7 @@ ROWS = (
 """The packages and top-level modules, the lowest row first; ``__init__`` is the package ``rproxy`` itself."""
 
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
-PURE = {"resp", "commands", "topology", "routing"}
+PURE = {"resp", "commands", "topology", "acl", "routing"}
 IMPURE_MODULES = {"asyncio", "socket", "time", "random", "logging"}
 
 # rproxy's own __init__ must choose between compiled and pure modules before any of them is imported.

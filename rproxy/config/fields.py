@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     PlainSerializer,
     PlainValidator,
@@ -15,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from rproxy.acl.rules import masked_rules, user_of
 from rproxy.config import converters
 from rproxy.topology.read_policy import ReadPolicy
 
@@ -33,6 +36,17 @@ def _read_policy(value: object) -> ReadPolicy:
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _user_name(value: str) -> str:
+    if not value or re.search(r"[\s\0]", value):
+        raise ValueError("a user's name has no blanks and is not empty")
+    return value
+
+
+def _rules(value: SecretStr) -> SecretStr:
+    user_of("", value.get_secret_value())
+    return value
 
 
 def _text(pattern: str, **keywords: Any) -> WithJsonSchema:
@@ -106,6 +120,15 @@ Policy = Annotated[
 
 Secret = Annotated[SecretStr, PlainSerializer(lambda _: MASK, return_type=str)]
 """Text that is never shown."""
+
+UserName = Annotated[str, AfterValidator(_user_name)]
+"""Whom a client may authenticate as."""
+UserRules = Annotated[
+    SecretStr,
+    AfterValidator(_rules),
+    PlainSerializer(lambda rules: masked_rules(rules.get_secret_value()), return_type=str),
+]
+"""Rules in the notation of ACL SETUSER, separated by blanks; shown without the passwords in them."""
 
 AnyCase = BeforeValidator(_lower)
 """Lets a choice be written in capitals too."""

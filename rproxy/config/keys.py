@@ -40,9 +40,9 @@ def keys() -> tuple[Key, ...]:
 
 
 def written_default(model: type[BaseModel], name: str) -> Any:
-    """The default of the field ``name`` as a file writes it, ``None`` if there is none."""
+    """The default of the field ``name`` as a file writes it, ``None`` if there is none, or nothing in it."""
     field = model.model_fields[name]
-    if field.is_required() or field.default is None:
+    if field.is_required() or field.default in (None, ()):
         return None
     return model.model_construct(**{name: field.default}).model_dump(mode="json", include={name})[name]
 

@@ -26,6 +26,8 @@ from rproxy.config.fields import (
     Size,
     TcpAddress,
     Timeout,
+    UserName,
+    UserRules,
 )
 from rproxy.topology.read_policy import ReadPolicy
 
@@ -117,6 +119,22 @@ class SettingsConfig(Section):
     """Which nodes answer reads: primary, prefer_primary, replica, prefer_replica or any. Writes go to primaries."""
 
 
+class UserConfig(Section):
+    """Someone who may come in, and what they may do."""
+
+    name: UserName
+    """The user's name; ``default`` is who a client is before it authenticates."""
+
+    rules: UserRules
+    """What ACL SETUSER takes, in one text: on >password ~app:* &news.* +@read -@dangerous."""
+
+    passwords: tuple[Secret, ...] = ()
+    """Passwords beside those of the rules, for instance with blanks in them. They are never shown."""
+
+    password_files: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Files with further passwords, one in each, relative to the configuration file."""
+
+
 class RedisProxyConfig(Section):
     """What a listener does with its clients' commands."""
 
@@ -128,6 +146,35 @@ class RedisProxyConfig(Section):
 
     prefix_routes: PrefixRoutesConfig
     """Which cluster a key belongs to."""
+
+    downstream_auth_username: UserName | None = None
+    """Whom clients authenticate as with the passwords below; Redis's default user if there are only passwords."""
+
+    downstream_auth_passwords: tuple[Secret, ...] = ()
+    """Passwords of which each lets a client in to do everything. They are never shown."""
+
+    downstream_auth_password_files: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Files with further such passwords, one in each, relative to the configuration file."""
+
+    users: tuple[UserConfig, ...] = ()
+    """Users with rules of their own. Where there are users or passwords, the default user is off unless it has some."""
+
+    @property
+    def has_common_passwords(self) -> bool:
+        """Whether there are passwords that let a client do everything."""
+        return bool(self.downstream_auth_passwords or self.downstream_auth_password_files)
+
+    @model_validator(mode="after")
+    def _has_each_user_once(self) -> Self:
+        names = [user.name for user in self.users]
+        if self.has_common_passwords:
+            names.append(self.downstream_auth_username or "default")
+        elif self.downstream_auth_username is not None:
+            raise ValueError("has a downstream_auth_username but no downstream_auth_passwords")
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"defines the user {name!r} more than once")
+        return self
 
 
 class LimitsConfig(Section):

@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from rproxy.config.models import ClusterConfig, Config
-from rproxy.config.problems import InvalidConfigError, Problem
+from rproxy.config.models import ClusterConfig, Config, ListenerConfig, UserConfig
+from rproxy.config.problems import InvalidConfigError, Loc, Problem
 
 _LARGEST = 65536
 """Bytes: more is no password but the wrong file."""
 
 
 def with_passwords(config: Config, directory: Path) -> Config:
-    """``config`` with the content of each ``password_file`` as the password; relative names are below ``directory``.
+    """``config`` with the content of every password file in its place; relative names are below ``directory``.
 
     Raises ``InvalidConfigError`` that names every file that cannot be used.
     """
-    problems: list[Problem] = []
-    clusters: list[ClusterConfig] = []
-    for index, cluster in enumerate(config.clusters):
-        update = {}
-        if cluster.password_file is not None:
-            try:
-                update["password"] = _read(directory / cluster.password_file)
-            except ValueError as error:
-                problems.append(Problem(("clusters", index, "password_file"), f"{cluster.password_file}: {error}"))
-        clusters.append(cluster.model_copy(update=update))
-    if problems:
-        raise InvalidConfigError(problems)
-    return config.model_copy(update={"clusters": tuple(clusters)})
+    reader = _Reader(directory)
+    clusters = tuple(reader.cluster(cluster, ("clusters", index)) for index, cluster in enumerate(config.clusters))
+    listeners = tuple(
+        reader.listener(listener, ("listeners", index, "redis_proxy"))
+        for index, listener in enumerate(config.listeners)
+    )
+    if reader.problems:
+        raise InvalidConfigError(reader.problems)
+    return config.model_copy(update={"clusters": clusters, "listeners": listeners})
+
+
+class _Reader:
+    """Reads the files that sections name, and notes which cannot be used."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.problems: list[Problem] = []
+
+    def cluster(self, cluster: ClusterConfig, loc: Loc) -> ClusterConfig:
+        """The cluster with its password."""
+        if cluster.password_file is None:
+            return cluster
+        return cluster.model_copy(update={"password": self._read(cluster.password_file, (*loc, "password_file"))})
+
+    def listener(self, listener: ListenerConfig, loc: Loc) -> ListenerConfig:
+        """The listener with the passwords of its clients."""
+        proxy = listener.redis_proxy
+        files = self._read_all(proxy.downstream_auth_password_files, (*loc, "downstream_auth_password_files"))
+        users = tuple(self._user(user, (*loc, "users", index)) for index, user in enumerate(proxy.users))
+        update = {"downstream_auth_passwords": (*proxy.downstream_auth_passwords, *files), "users": users}
+        return listener.model_copy(update={"redis_proxy": proxy.model_copy(update=update)})
+
+    def _user(self, user: UserConfig, loc: Loc) -> UserConfig:
+        files = self._read_all(user.password_files, (*loc, "password_files"))
+        return user.model_copy(update={"passwords": (*user.passwords, *files)})
+
+    def _read_all(self, names: Sequence[str], loc: Loc) -> list[SecretStr]:
+        return [self._read(name, (*loc, index)) for index, name in enumerate(names)]
+
+    def _read(self, name: str, loc: Loc) -> SecretStr:
+        try:
+            return _read(self._directory / name)
+        except ValueError as error:
+            self.problems.append(Problem(loc, f"{name}: {error}"))
+            return SecretStr("")
 
 
 def masked(config: Config) -> dict[str, Any]:
@@ -40,7 +73,17 @@ def masked(config: Config) -> dict[str, Any]:
     for cluster in data["clusters"]:
         if "password_file" in cluster:
             cluster.pop("password", None)
+    for listener in data["listeners"]:
+        proxy = listener["redis_proxy"]
+        _leave_out_read(proxy, "downstream_auth_passwords", "downstream_auth_password_files")
+        for user in proxy["users"]:
+            _leave_out_read(user, "passwords", "password_files")
     return data
+
+
+def _leave_out_read(section: dict[str, Any], passwords: str, files: str) -> None:
+    """Leave out, of the list ``passwords``, those at its end that came from ``files``."""
+    section[passwords] = section[passwords][: len(section[passwords]) - len(section[files])]
 
 
 def _read(path: Path) -> SecretStr:

@@ -17,6 +17,7 @@ CONFIG = Path(__file__).parents[3] / "config"
 FULL = (CONFIG / "full.yaml").read_text()
 COMMENTED_KEY = re.compile(r"^( *)# (password_file): ", re.MULTILINE)
 """The one key that cannot stand beside another, ``password``."""
+SECTIONS = {key.path for key in keys() if key.is_section}
 
 
 def places(data: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -25,7 +26,7 @@ def places(data: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             yield f"{prefix}{name}", value
             yield from places(value, f"{prefix}{name}.")
-        elif isinstance(value, list) and all(isinstance(element, dict) for element in value):
+        elif f"{prefix}{name}[]" in SECTIONS:
             yield f"{prefix}{name}[]", value
             for element in value:
                 yield from places(element, f"{prefix}{name}[].")

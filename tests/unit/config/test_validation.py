@@ -100,3 +100,38 @@ def test_no_message_shows_a_secret() -> None:
     assert "hunter2" not in str(problems(data))
     data = good(password="hunter2")
     assert "hunter2" not in str(problems(data))
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"users": [{"name": "a b", "rules": "on"}]}, "users[0].name: a user's name has no blanks and is not empty"),
+        ({"users": [{"name": "", "rules": "on"}]}, "users[0].name: a user's name has no blanks and is not empty"),
+        (
+            {"users": [{"name": "a", "rules": "on +nope"}]},
+            "users[0].rules: '+nope': Unknown command or category name in ACL",
+        ),
+        ({"users": [{"name": "a", "rules": "on >my secret"}]}, "users[0].rules: rule 3: Syntax error"),
+        ({"users": [{"name": "a", "rules": "on"}] * 2}, " defines the user 'a' more than once"),
+        (
+            {"users": [{"name": "default", "rules": "on"}], "downstream_auth_passwords": ["x"]},
+            " defines the user 'default' more than once",
+        ),
+        ({"downstream_auth_username": "a"}, " has a downstream_auth_username but no downstream_auth_passwords"),
+    ],
+)
+def test_a_user_that_makes_no_sense_is_named(keys: dict[str, Any], problem: str) -> None:
+    data = {
+        "listeners": [
+            {
+                "name": "redis",
+                "address": "127.0.0.1:6380",
+                "redis_proxy": {"prefix_routes": {"catch_all_route": {"cluster": "main"}}, **keys},
+            }
+        ],
+        "clusters": [{"name": "main", "endpoints": ["redis:6379"]}],
+    }
+    with pytest.raises(InvalidConfigError) as error:
+        validate(data)
+    where = "listeners[0].redis_proxy" + (":" if problem.startswith(" ") else ".")
+    assert str(error.value) == where + problem

@@ -54,6 +54,7 @@ CONTAINER = Plan.UNSUPPORTED
 """The name of a container alone is no command."""
 NOT_YET = "ERR {} is not supported by rproxy yet"
 ONE_NODE = "ERR {} is not available through rproxy: it acts on one node"
+CONFIGURED = "ERR {} is not available through rproxy: users are those of its configuration"
 INTERNAL = "ERR {} is not available through rproxy: it follows redirections itself"
 ONE_DATABASE = "ERR {} is not available through rproxy: a cluster has one database"
 
@@ -389,7 +390,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("WATCH",   "2.2.0",  -2, LOCAL, ANSWERED, ALL,  STATE, transaction=IMMEDIATE),
     ),
     "connection": (
-        Row("AUTH",                "1.0.0",  -2, LOCAL, NOT_YET,   NONE, GREETING),
+        Row("AUTH",                "1.0.0",  -2, LOCAL, ANSWERED,  NONE, GREETING),
         Row("CLIENT",              "2.4.0",  -2, LOCAL, CONTAINER, NONE),
         Row("CLIENT|CACHING",      "6.0.0",   3, LOCAL, NOT_YET,   NONE, "noscript loading stale"),
         Row("CLIENT|CAPA",         "8.0.0",  -3, LOCAL, NOT_YET,   NONE, "noscript loading stale"),
@@ -420,19 +421,19 @@ GROUPS: dict[str, tuple[Row, ...]] = {
     ),
     "server": (
         Row("ACL",                     "6.0.0",  -2, ADMIN, CONTAINER,    NONE),
-        Row("ACL|CAT",                 "6.0.0",  -2, ADMIN, NOT_YET,      NONE,   "noscript loading stale"),
-        Row("ACL|DELUSER",             "6.0.0",  -3, ADMIN, NOT_YET,      NONE,   "admin noscript loading stale"),
-        Row("ACL|DRYRUN",              "7.0.0",  -4, ADMIN, NOT_YET,      NONE,   "admin noscript loading stale"),
-        Row("ACL|GENPASS",             "6.0.0",  -2, ADMIN, NOT_YET,      NONE,   "noscript loading stale"),
-        Row("ACL|GETUSER",             "6.0.0",   3, ADMIN, NOT_YET,      NONE,   "admin noscript loading stale"),
+        Row("ACL|CAT",                 "6.0.0",  -2, LOCAL, ANSWERED,     NONE,   "noscript loading stale"),
+        Row("ACL|DELUSER",             "6.0.0",  -3, ADMIN, CONFIGURED,   NONE,   "admin noscript loading stale"),
+        Row("ACL|DRYRUN",              "7.0.0",  -4, LOCAL, ANSWERED,     NONE,   "admin noscript loading stale"),
+        Row("ACL|GENPASS",             "6.0.0",  -2, LOCAL, ANSWERED,     NONE,   "noscript loading stale"),
+        Row("ACL|GETUSER",             "6.0.0",   3, LOCAL, ANSWERED,     NONE,   "admin noscript loading stale"),
         Row("ACL|HELP",                "6.0.0",   2, LOCAL, ANSWERED,     NONE,   "loading stale"),
-        Row("ACL|LIST",                "6.0.0",   2, ADMIN, NOT_YET,      NONE,   "admin noscript loading stale"),
-        Row("ACL|LOAD",                "6.0.0",   2, ADMIN, ONE_NODE,     NONE,   "admin noscript loading stale"),
-        Row("ACL|LOG",                 "6.0.0",  -2, ADMIN, NOT_YET,      NONE,   "admin noscript loading stale"),
-        Row("ACL|SAVE",                "6.0.0",   2, ADMIN, ONE_NODE,     NONE,   "admin noscript loading stale"),
-        Row("ACL|SETUSER",             "6.0.0",  -3, ADMIN, NOT_YET,      NONE,   "admin noscript loading stale"),
-        Row("ACL|USERS",               "6.0.0",   2, ADMIN, NOT_YET,      NONE,   "admin noscript loading stale"),
-        Row("ACL|WHOAMI",              "6.0.0",   2, ADMIN, NOT_YET,      NONE,   "noscript loading stale"),
+        Row("ACL|LIST",                "6.0.0",   2, LOCAL, ANSWERED,     NONE,   "admin noscript loading stale"),
+        Row("ACL|LOAD",                "6.0.0",   2, ADMIN, CONFIGURED,   NONE,   "admin noscript loading stale"),
+        Row("ACL|LOG",                 "6.0.0",  -2, LOCAL, ANSWERED,     NONE,   "admin noscript loading stale"),
+        Row("ACL|SAVE",                "6.0.0",   2, ADMIN, CONFIGURED,   NONE,   "admin noscript loading stale"),
+        Row("ACL|SETUSER",             "6.0.0",  -3, ADMIN, CONFIGURED,   NONE,   "admin noscript loading stale"),
+        Row("ACL|USERS",               "6.0.0",   2, LOCAL, ANSWERED,     NONE,   "admin noscript loading stale"),
+        Row("ACL|WHOAMI",              "6.0.0",   2, LOCAL, ANSWERED,     NONE,   "noscript loading stale"),
         Row("BGREWRITEAOF",            "1.0.0",   1, ADMIN, FAN_OUT,      NONE,   "admin noscript no_async_loading", ALL_SHARDS, ALL_SUCCEEDED),
         Row("BGSAVE",                  "1.0.0",  -1, ADMIN, FAN_OUT,      NONE,   "admin noscript no_async_loading", ALL_SHARDS, ALL_SUCCEEDED),
         Row("COMMAND",                 "2.8.13", -1, LOCAL, ANSWERED,     NONE,   "loading stale"),

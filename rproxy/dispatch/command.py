@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rproxy.commands.spec import CommandSpec
 from rproxy.dispatch.session import Session
+from rproxy.resp import encode
 from rproxy.upstream.sink import Sink
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(slots=True)
@@ -27,3 +24,9 @@ class Command:
     def reply(self, data: bytes) -> None:
         """Answer with the encoded reply ``data``."""
         self.sink.deliver(self.token, data, 0, len(data))
+
+    def reject(self, text: str) -> None:
+        """Answer with an error before anything is done; EXEC then says that its transaction is lost."""
+        self.session.spoil()
+        prefix = "EXECABORT Transaction discarded because of: " if self.spec.name == b"EXEC" else ""
+        self.reply(encode.error(prefix + text))

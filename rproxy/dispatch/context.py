@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from rproxy.acl.users import Users
 from rproxy.commands.catalog import Catalog
 from rproxy.config.models import SettingsConfig
+from rproxy.dispatch.acl_log import AclLog
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
 from rproxy.resp.name_index import NameIndex
@@ -19,8 +21,8 @@ from rproxy.upstream.cluster import Cluster
 class Context:
     """The commands and routes of a listener. ``bound`` holds, for each of the table's routes, its clusters.
 
-    ``local_commands`` counts what rproxy answered itself, by command name. ``cluster_announce`` is where cluster-mode
-    clients are told to find rproxy, ``None`` for the address that they used.
+    ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
+    ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
     """
 
     catalog: Catalog
@@ -28,6 +30,8 @@ class Context:
     bound: dict[int, BoundRoute]
     counts_commands: bool = True
     settings: SettingsConfig = field(default_factory=SettingsConfig)
+    users: Users = field(default_factory=Users)
+    acl_log: AclLog = field(default_factory=AclLog)
     local_commands: Counter[str] = field(default_factory=Counter)
     cluster_announce: Endpoint | None = None
 

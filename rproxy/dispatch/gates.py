@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rproxy.dispatch import transaction
+from rproxy.dispatch.authentication import require_authentication, require_permission
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.session import State
@@ -12,7 +13,11 @@ from rproxy.dispatch.session import State
 Gate = Callable[[Command, Context], bool]
 """True if the command goes no further: it was answered, queued, or waits. ``command.sink`` may be replaced."""
 
-GATES: dict[State, Gate] = {State.IN_TRANSACTION: transaction.gate}
+GATES: dict[State, Gate] = {
+    State.UNAUTHENTICATED: require_authentication,
+    State.RESTRICTED: require_permission,
+    State.IN_TRANSACTION: transaction.gate,
+}
 """The gate of each state, in the order of ``processCommand`` in Redis's ``server.c``."""
 
 

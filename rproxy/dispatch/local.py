@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rproxy.commands import describe
 from rproxy.commands.lookup import CommandError
-from rproxy.dispatch import one_node, own_reports, subcommand_help, transaction
+from rproxy.dispatch import acl, authentication, one_node, own_reports, subcommand_help, transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
@@ -21,6 +21,7 @@ Handler = Callable[[Command, Context], bytes | None]
 
 SERVER_VERSION = b"7.0.15"
 """The Redis release whose commands and replies rproxy shows to clients."""
+NAME_REFUSED = encode.error("ERR Client names cannot contain spaces, newlines or special characters.")
 _PRINTABLE = range(0x21, 0x7F)
 _INTS = range(-(1 << 31), 1 << 31)
 
@@ -66,7 +67,7 @@ def accept(command: Command, context: Context) -> bytes:
 
 
 def hello(command: Command, context: Context) -> bytes:
-    """HELLO [2 | 3 [SETNAME name]]: the RESP version of this client from now on."""
+    """HELLO [2 | 3 [AUTH user password] [SETNAME name]]: the RESP version of this client from now on."""
     session = command.session
     protocol = session.protocol
     if len(command.args) > 1:
@@ -75,7 +76,7 @@ def hello(command: Command, context: Context) -> bytes:
         protocol = int(command.args[1])
         if protocol not in (2, 3):
             return encode.error("NOPROTO unsupported protocol version")
-    refusal = _hello_options(command, command.args[2:])
+    refusal = _hello_options(command, context, command.args[2:])
     if refusal is not None:
         return refusal
     session.speak(protocol)
@@ -95,27 +96,37 @@ def _is_integer(text: bytes) -> bool:
     return text.removeprefix(b"-").isdigit()
 
 
-def _hello_options(command: Command, options: list[bytes]) -> bytes | None:
-    """Apply the options of HELLO; the error if one is wrong."""
+def _hello_options(command: Command, context: Context, options: list[bytes]) -> bytes | None:
+    """Apply the options of HELLO; the error if one is wrong, or the client has yet to authenticate."""
+    credentials: list[bytes] | None = None
+    name: bytes | None = None
     position = 0
     while position < len(options):
         option = options[position].upper()
         if option == b"SETNAME" and position + 1 < len(options):
-            refusal = _set_name(command, options[position + 1])
-            if refusal is not None:
-                return refusal
+            name = options[position + 1]
+            if not _is_printable(name):
+                return NAME_REFUSED
             position += 2
         elif option == b"AUTH" and position + 2 < len(options):
-            return encode.error("ERR AUTH is not supported by rproxy yet")
+            credentials = options[position + 1 : position + 3]
+            position += 3
         else:
             return encode.error(f"ERR Syntax error in HELLO option '{options[position].decode(errors='replace')}'")
-    return None
+    refusal = authentication.greet(command, context, credentials)
+    if refusal is None and name is not None:
+        command.session.name = name
+    return refusal
+
+
+def _is_printable(text: bytes) -> bool:
+    return all(byte in _PRINTABLE for byte in text)
 
 
 def _set_name(command: Command, name: bytes) -> bytes | None:
     """Name the client; the error if the name has blanks or control characters."""
-    if any(byte not in _PRINTABLE for byte in name):
-        return encode.error("ERR Client names cannot contain spaces, newlines or special characters.")
+    if not _is_printable(name):
+        return NAME_REFUSED
     command.session.name = name
     return None
 
@@ -141,7 +152,7 @@ def client_set_info(command: Command, context: Context) -> bytes:
     shown = attribute.decode(errors="replace").lower()
     if attribute not in (b"LIB-NAME", b"LIB-VER"):
         return encode.error(f"ERR Unrecognized option '{command.args[2].decode(errors='replace')}'")
-    if any(byte not in _PRINTABLE for byte in value):
+    if not _is_printable(value):
         return encode.error(f"ERR {shown} cannot contain spaces, newlines or special characters.")
     if attribute == b"LIB-NAME":
         command.session.library_name = value
@@ -151,10 +162,11 @@ def client_set_info(command: Command, context: Context) -> bytes:
 
 
 def reset(command: Command, context: Context) -> bytes:
-    """RESET: back to RESP2, and no name."""
+    """RESET: back to RESP2, no name, and the default user."""
     command.session.let_go()
     command.session.name = b""
     command.session.speak(2)
+    authentication.begin(command.session, context.users)
     return encode.simple("RESET")
 
 
@@ -197,6 +209,8 @@ LOCAL: dict[bytes, Handler] = {
     **one_node.HANDLERS,
     b"EXEC": execute_transaction,
     **transaction.HANDLERS,
+    **acl.HANDLERS,
+    **authentication.HANDLERS,
 }
 """The handler of each local command, by its name in the command table."""
 

@@ -11,6 +11,7 @@ cdef class Session:
     cdef readonly bint is_interrupted
     cdef readonly object states
     cdef public object client
+    cdef public object user
     cdef readonly set at_close
     cdef public object transaction
     cdef public object watch

@@ -6,9 +6,15 @@ from collections.abc import Callable
 from enum import IntFlag
 from typing import TYPE_CHECKING, Protocol
 
+from rproxy.acl.user import User
+from rproxy.acl.users import Users
+
 if TYPE_CHECKING:
     from rproxy.dispatch.transaction import Transaction
     from rproxy.dispatch.watch import Watch
+
+ANYONE = Users().default
+"""The user of a client whose listener has no users."""
 
 
 class State(IntFlag):
@@ -40,6 +46,9 @@ class Client(Protocol):
     def settle(self, then: Callable[[], None]) -> None:
         """Call ``then`` once every command before the one just taken has been answered; for one that is held."""
 
+    def trust(self, is_trusted: bool) -> None:
+        """Whether the client may send commands of any size, as one may that has authenticated."""
+
     def push(self, data: bytes) -> None:
         """Send ``data``, one whole push message, between replies. A client that does not take them is closed."""
 
@@ -54,8 +63,8 @@ class Session:
     ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path. ``is_held``: its
     next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any order, when the
     client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches; ``unblock`` ends the
-    wait of a blocked client, with an error or as if its time were over, if it still waits. ``created`` is a Unix time
-    in seconds.
+    wait of a blocked client, with an error or as if its time were over, if it still waits. ``user`` is who it is, the
+    default user before it authenticates. ``created`` is a Unix time in seconds.
     """
 
     __slots__ = (
@@ -77,6 +86,7 @@ class Session:
         "states",
         "transaction",
         "unblock",
+        "user",
         "watch",
     )
 
@@ -93,6 +103,7 @@ class Session:
         self.is_quitting = False
         self.is_interrupted = False
         self.states = State(0)
+        self.user: User = ANYONE
         self.name = b""
         self.library_name = b""
         self.library_version = b""

@@ -17,6 +17,7 @@ cdef class DownstreamConnection(Connection):
     cdef Dispatcher _dispatcher
     cdef RequestScanner _scanner
     cdef object _settling
+    cdef RequestScanner _strict_scanner
     @cython.locals(scanner=RequestScanner, position=cython.Py_ssize_t, room=cython.Py_ssize_t, status=cython.int)
     cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     cdef Py_ssize_t _max_in_flight

@@ -34,6 +34,7 @@ class DownstreamConnection(Connection):
         "_output_limit",
         "_scanner",
         "_settling",
+        "_strict_scanner",
         "heard_at",
         "is_finishing",
         "is_throttled",
@@ -54,6 +55,7 @@ class DownstreamConnection(Connection):
         self._settling: Callable[[], None] | None = None
         self._dispatcher = listener.dispatcher
         self._scanner: RequestScanner | None = None
+        self._strict_scanner: RequestScanner | None = None
         self._max_in_flight = listener.max_in_flight
         self._output_limit = listener.output_limit
 
@@ -64,7 +66,9 @@ class DownstreamConnection(Connection):
         replies = self.replies
         scanner = self._scanner
         if scanner is None:
-            scanner = self.listener.scanner
+            scanner = self._strict_scanner
+            if scanner is None:
+                scanner = self.listener.scanner
         position = start
         self.heard_at = self.turn.now
         if self._waits(end - start):
@@ -133,6 +137,16 @@ class DownstreamConnection(Connection):
         self._watch(self.is_throttled or self.is_finishing)
         if then is not None and not self.replies.is_closed:
             then()
+
+    def trust(self, is_trusted: bool) -> None:
+        """Whether commands may be of any size. While they may not, the client has a scanner of its own."""
+        if is_trusted:
+            if self._strict_scanner is not None:
+                self._strict_scanner.is_trusted = True  # it may be scanning what comes next
+            self._strict_scanner = None
+        elif self._strict_scanner is None:
+            self._strict_scanner = self.listener.make_scanner()
+            self._strict_scanner.is_trusted = False
 
     def push(self, data: bytes) -> None:
         """Send a push message between replies; a client that has too much unread is closed, as Redis does."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rproxy.dispatch.authentication import begin
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.session import Session
 from rproxy.downstream.balance import Balance
@@ -51,8 +52,7 @@ class Listener:
         self.protocol_errors = 0
         self.rejected = 0
         self.connections: set[DownstreamConnection] = set()
-        self.scanner = RequestScanner()
-        self.renew_scanner()
+        self.scanner = self.make_scanner()
         self._socket = sock
         self._next_client_id = next_client_id
         self._balance = balance
@@ -62,11 +62,16 @@ class Listener:
 
     def renew_scanner(self) -> None:
         """A fresh scanner for the clients that are not in the middle of a command."""
+        self.scanner = self.make_scanner()
+
+    def make_scanner(self) -> RequestScanner:
+        """A scanner with the limits of this listener."""
         limits = self.settings.limits
-        self.scanner = RequestScanner()
-        self.scanner.max_arguments = limits.max_arguments
-        self.scanner.max_argument_size = limits.max_argument_size
-        self.scanner.max_inline_size = limits.max_inline_size
+        scanner = RequestScanner()
+        scanner.max_arguments = limits.max_arguments
+        scanner.max_argument_size = limits.max_argument_size
+        scanner.max_inline_size = limits.max_inline_size
+        return scanner
 
     def open(self) -> None:
         """Accept clients from now on."""
@@ -124,6 +129,7 @@ class Listener:
         local = _address_text(sock.getsockname())
         session = Session(self._next_client_id(), _address_text(peer), local, time.time())
         connection = DownstreamConnection(self, session)
+        begin(session, self.dispatcher.context.users)
         self.connections.add(connection)
         self.traffic.opened += 1
         self._count(1)

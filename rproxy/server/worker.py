@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 
 from rproxy.commands.catalog import Catalog
+from rproxy.config.access import users_of
 from rproxy.config.models import Config, ListenerConfig, RouteConfig
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.dispatcher import Dispatcher
@@ -117,6 +118,7 @@ class Worker:
             table,
             bound,
             counts_commands=proxy.settings.enable_command_stats,
+            users=users_of(proxy),
             settings=proxy.settings,
             cluster_announce=Endpoint.parse(announce) if announce is not None else None,
         )

@@ -110,7 +110,6 @@ async def test_hello_shows_the_clients_number(local: Dispatch) -> None:
         (["3", "NOPE"], b"-ERR Syntax error in HELLO option 'NOPE'\r\n"),
         (["3", "SETNAME"], b"-ERR Syntax error in HELLO option 'SETNAME'\r\n"),
         (["3", "SETNAME", "a b"], NAME_REFUSED),
-        (["3", "AUTH", "default", "secret"], b"-ERR AUTH is not supported by rproxy yet\r\n"),
     ],
 )
 async def test_a_hello_that_is_refused_changes_no_protocol(local: Dispatch, options: list[str], refusal: bytes) -> None:

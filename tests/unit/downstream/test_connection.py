@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from rproxy.acl.rules import user_of
+from rproxy.acl.users import Users
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Topology
 from tests.support.client import pack
@@ -326,3 +328,67 @@ async def test_a_throttled_client_can_be_finished(make: Callable[..., Downstream
     connection.finish()
     timed_out = b"-ERR upstream %b gave no answer in time: the command may have been executed\r\n"
     assert await client.rest() == timed_out % str(nodes[0].endpoint).encode() * 2
+
+
+# -- clients that have yet to authenticate
+
+
+@pytest.fixture
+async def guarded(make: Callable[..., Downstream]) -> Downstream:
+    """A listener whose clients need the password ``pw``."""
+    downstream = make()
+    downstream.context.users = Users([user_of("default", "on >pw ~* &* +@all")])
+    return downstream
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"*11\r\n", b"-ERR Protocol error: unauthenticated multibulk length\r\n"),
+        (b"*2\r\n$4\r\nPING\r\n$16385\r\n", b"-ERR Protocol error: unauthenticated bulk length\r\n"),
+    ],
+)
+async def test_a_stranger_may_send_no_large_command(guarded: Downstream, data: bytes, error: bytes) -> None:
+    client = await guarded.client()
+    client.send(pack("GET", "a") + data)
+    assert await client.rest() == b"-NOAUTH Authentication required.\r\n" + error
+    friend = await guarded.client()
+    friend.send(pack("AUTH", "pw"))
+    assert await friend.reply() == b"+OK\r\n"
+    friend.send(data)
+    stranger = await guarded.client()
+    assert await stranger.call("GET", "a") == b"-NOAUTH Authentication required.\r\n"
+    assert guarded.listener.protocol_errors == 1
+
+
+async def test_who_authenticates_may_send_large_commands_at_once(guarded: Downstream) -> None:
+    client = await guarded.client()
+    text = "x" * 20_000
+    client.send(pack("AUTH", "pw") + pack("ECHO", text) + pack("EXISTS", *map(str, range(20)))[:50])
+    assert await client.reply() == b"+OK\r\n"
+    assert await client.reply() == encode.bulk(text.encode())
+
+
+async def test_after_a_reset_a_client_is_a_stranger_again(guarded: Downstream) -> None:
+    client = await guarded.client()
+    client.send(pack("AUTH", "pw") + pack("RESET") + pack("PING"))
+    assert [await client.reply() for _ in range(3)] == [
+        b"+OK\r\n",
+        b"+RESET\r\n",
+        b"-NOAUTH Authentication required.\r\n",
+    ]
+    client.send(b"*11\r\n")
+    assert await client.rest() == b"-ERR Protocol error: unauthenticated multibulk length\r\n"
+
+
+async def test_a_stranger_in_the_middle_of_a_command_disturbs_nobody(guarded: Downstream) -> None:
+    client, other = await guarded.client(), await guarded.client()
+    client.send(pack("AUTH", "pw")[:10])
+    other.send(pack("AUTH", "pw")[:20])
+    client.send(pack("AUTH", "pw")[10:] + pack("RESET")[:5])
+    assert await client.reply() == b"+OK\r\n"
+    other.send(pack("AUTH", "pw")[20:])
+    assert await other.reply() == b"+OK\r\n"
+    client.send(pack("RESET")[5:] + pack("GET", "a"))
+    assert [await client.reply(), await client.reply()] == [b"+RESET\r\n", b"-NOAUTH Authentication required.\r\n"]
+    assert await other.call("GET", "a") == b"$1\r\na\r\n"

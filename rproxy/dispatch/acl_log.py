@@ -1,0 +1,74 @@
+"""What was denied, newest first: the entries of ACL LOG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from rproxy.resp.encode import Value
+
+MOST = 128
+"""Entries kept: the default of Redis's ``acllog-max-len``."""
+_SAME_FOR = 60.0
+"""Seconds in which denials that are alike become one entry (``ACL_LOG_GROUPING_MAX_TIME_DELTA``)."""
+_LOOK_BACK = 10
+"""Entries that are searched for one that is alike."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """``count`` denials of the same kind; ``at`` is the Unix time of the last."""
+
+    reason: bytes
+    context: bytes
+    subject: bytes
+    user: bytes
+    at: float
+    client: bytes
+    count: int = 1
+
+    def is_like(self, other: Entry) -> bool:
+        """Whether both are one entry."""
+        mine, theirs = (self.reason, self.context, self.subject, self.user), other
+        return mine == (theirs.reason, theirs.context, theirs.subject, theirs.user) and other.at - self.at <= _SAME_FOR
+
+    def describe(self, now: float) -> Value:
+        """The entry as ACL LOG shows it."""
+        shown: dict[bytes, Value] = {
+            b"count": self.count,
+            b"reason": self.reason,
+            b"context": self.context,
+            b"object": self.subject,
+            b"username": self.user,
+            b"age-seconds": round(max(now - self.at, 0.0), 3),
+            b"client-info": self.client,
+        }
+        return shown
+
+
+class AclLog:
+    """The denials of one worker's listener."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def add(self, entry: Entry) -> None:
+        """Note a denial."""
+        for position, known in enumerate(self._entries[:_LOOK_BACK]):
+            if known.is_like(entry):
+                entry.count = known.count + 1
+                del self._entries[position]
+                break
+        self._entries.insert(0, entry)
+        del self._entries[MOST:]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._entries.clear()
+
+    def newest(self, count: int) -> Iterator[Entry]:
+        """Up to ``count`` entries."""
+        return islice(self._entries, max(count, 0))

@@ -1,0 +1,62 @@
+"""What differs from a single Redis server, by command: for ``docs/commands.md``, where rows do not say it already."""
+
+from __future__ import annotations
+
+_OWN_CONNECTION = "While it waits, the client has a connection of its own, from a bounded number. It is not mirrored."
+_ONE_NODE_CLUSTER = "Describes rproxy as a cluster of one node, at the address the client used or `cluster_announce`."
+_NO_EFFECT = "Changes nothing: the read policy says who answers reads."
+_ALL_PRIMARIES = "What all primaries say, merged."
+_MAY_BE_PARTIAL = "With `fan_out_partial`, without the shards that are down."
+
+DIFFERENCES = {
+    "BGSAVE": "Every primary saves.",
+    "BLMOVE": _OWN_CONNECTION,
+    "BLMPOP": _OWN_CONNECTION,
+    "BLPOP": _OWN_CONNECTION,
+    "BRPOP": _OWN_CONNECTION,
+    "BRPOPLPUSH": _OWN_CONNECTION,
+    "BZMPOP": _OWN_CONNECTION,
+    "BZPOPMAX": _OWN_CONNECTION,
+    "BZPOPMIN": _OWN_CONNECTION,
+    "CLUSTER|COUNT-FAILURE-REPORTS": "The one node has none.",
+    "CLUSTER|COUNTKEYSINSLOT": "Asked of the slot's shard.",
+    "CLUSTER|GETKEYSINSLOT": "Asked of the slot's shard.",
+    "CLUSTER|INFO": _ONE_NODE_CLUSTER,
+    "CLUSTER|LINKS": "The one node has none.",
+    "CLUSTER|MYID": _ONE_NODE_CLUSTER,
+    "CLUSTER|MYSHARDID": _ONE_NODE_CLUSTER,
+    "CLUSTER|NODES": _ONE_NODE_CLUSTER,
+    "CLUSTER|REPLICAS": "The one node has none.",
+    "CLUSTER|SHARDS": _ONE_NODE_CLUSTER,
+    "CLUSTER|SLAVES": "The one node has none.",
+    "CLUSTER|SLOTS": _ONE_NODE_CLUSTER,
+    "COMMAND": "Lists what rproxy supports, and what its nodes have beyond the table.",
+    "COMMAND|COUNT": "As COMMAND.",
+    "COMMAND|DOCS": "Says what rproxy does with a command; no arguments, complexity or history.",
+    "COMMAND|GETKEYSANDFLAGS": "As Redis 7.0.",
+    "COMMAND|INFO": "As COMMAND; `null` for what is refused.",
+    "COMMAND|LIST": "As COMMAND; FILTERBY MODULE goes by the prefix of the names.",
+    "DBSIZE": _MAY_BE_PARTIAL,
+    "EXEC": "One slot per transaction; another slot is a `CROSSSLOT` error at queue time.",
+    "HELLO": "The id is that of the client at rproxy.",
+    "KEYS": f"Made of scans, so that no node is held up; bounded by `keys_reply_limit`. {_MAY_BE_PARTIAL}",
+    "LASTSAVE": _ALL_PRIMARIES,
+    "LATENCY|HISTOGRAM": "rproxy's own: from sending a command to its reply.",
+    "MEMORY|STATS": _ALL_PRIMARIES,
+    "PING": "Says that rproxy is there, whatever its nodes do.",
+    "RANDOMKEY": "A shard is drawn by its size.",
+    "READONLY": _NO_EFFECT,
+    "READWRITE": _NO_EFFECT,
+    "ROLE": "A primary without replicas.",
+    "SCAN": (
+        "The cursor carries the shard. A key that stays where it is while slots move and replicas take over is not "
+        f"missed. {_MAY_BE_PARTIAL}"
+    ),
+    "SCRIPT|EXISTS": "1 if all shards have it.",
+    "SELECT": "Database 0 alone.",
+    "TIME": "The proxy's clock.",
+    "WATCH": "Keys of one slot. A slot that moves and a node that is lost count as a change.",
+    "XREAD": f"Streams of several slots are asked for side by side, unless with BLOCK. {_OWN_CONNECTION}",
+    "XREADGROUP": _OWN_CONNECTION,
+}
+"""A sentence or two each, by name in the table."""

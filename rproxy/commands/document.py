@@ -24,17 +24,17 @@ is learned from its `COMMAND` and forwarded by the keys that it tells; `COMMAND 
 *Routed* says where a command goes:
 
 - **one key**: to the shard of its key, whatever the server makes of it.
-- **keys**: to the shard of its keys. They have to share a slot, else the error is `CROSSSLOT`, as in every Redis Cluster;
-  a hash tag (`{{tag}}`) puts keys into one slot. Without keys (a script) any shard will do.
+- **keys**: to the shard of its keys. They have to share a slot, else the error is `CROSSSLOT`, as in Redis Cluster; a
+  hash tag (`{{tag}}`) puts keys into one slot. Without keys (a script) any shard will do.
 - **split**: cut by slot where its keys do not share one, and the replies put together. It is atomic for each slot.
 - **any shard**: to the primary of a shard that is drawn.
-- **all shards**, **all nodes**: to every primary, or to every node, and the replies become one. It does not happen at one
-  moment.
+- **all shards**, **all nodes**: to every primary, or to every node, and the replies become one. It does not happen at
+  one moment.
 - **rproxy**: answered without asking a node.
 - **refused**: an error says why; the last column has it in short.
 
-*Access* is what read policies and mirrors go by: a *read* may be answered by a replica, a *write* goes to a primary and is
-what mirrors copy, *admin* asks or changes a node itself, and *local* concerns the client's connection.
+*Access* is what read policies and mirrors go by: a *read* may be answered by a replica, a *write* goes to a primary and
+is what mirrors copy, *admin* asks or changes a node itself, and *local* concerns the client's connection.
 {groups}"""
 
 _GROUP = """

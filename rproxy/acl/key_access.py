@@ -1,8 +1,9 @@
 """What a command needs to be allowed of each of its keys: to read it, to write it, both, or only to name it.
 
-The tables sum up the flags of Redis's key specifications as its ACL does (``ACLSelectorCheckKey`` in ``acl.c``):
-ACCESS needs reading; INSERT, UPDATE and DELETE need writing; what tells of a key no more than its existence, type or
-size needs neither. A write that stands in no table needs both, so nothing is allowed for want of knowledge.
+Read off the flags of Redis's key specifications as its ACL does (``ACLSelectorCheckKey`` in ``acl.c``): ACCESS needs
+reading; INSERT, UPDATE and DELETE need writing; what tells of a key no more than its existence, type or size needs
+neither. A command without specifications needs what its access says, a write both, so nothing is allowed for want of
+knowledge.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import IntFlag
 
+from rproxy.commands.key_flags import BY_ARGUMENTS
+from rproxy.commands.key_uses import KEY_SPECS
 from rproxy.commands.keys import key_positions, streams
 from rproxy.commands.spec import CommandSpec
 
@@ -25,30 +28,7 @@ class Permission(IntFlag):
 
 NONE, READ, WRITE, BOTH = Permission.NONE, Permission.READ, Permission.WRITE, Permission.BOTH
 
-_ONLY_NAME = frozenset(
-    b"EXISTS HEXISTS HLEN HSTRLEN LLEN MEMORY|USAGE OBJECT|ENCODING OBJECT|FREQ OBJECT|IDLETIME OBJECT|REFCOUNT "
-    b"SCARD SISMEMBER STRLEN TOUCH TYPE WATCH XLEN ZCARD".split()
-)
-_ONLY_WRITE = frozenset(
-    b"APPEND DEL EXPIRE EXPIREAT GEOADD HDEL HEXPIRE HEXPIREAT HMSET HPERSIST HPEXPIRE HPEXPIREAT HSET HSETEX HSETNX "
-    b"LINSERT LPUSH LPUSHX LREM LSET LTRIM MSET MSETNX PERSIST PEXPIRE PEXPIREAT PFADD PSETEX RESTORE RESTORE-ASKING "
-    b"RPUSH RPUSHX SADD SETEX SETNX SETRANGE SREM UNLINK XACK XADD XAUTOCLAIM XCLAIM XDEL XGROUP|CREATE "
-    b"XGROUP|CREATECONSUMER XGROUP|DELCONSUMER XGROUP|DESTROY XGROUP|SETID XSETID XTRIM ZADD ZREM ZREMRANGEBYLEX "
-    b"ZREMRANGEBYRANK ZREMRANGEBYSCORE".split()
-)
-_NO_KEYS = frozenset(b"SPUBLISH SSUBSCRIBE SUNSUBSCRIBE".split())
-"""Their channels have slots as keys have, but are none."""
-
-_FIRST_AND_OTHERS = {
-    **dict.fromkeys(b"BLMOVE BRPOPLPUSH LMOVE RENAME RENAMENX RPOPLPUSH SMOVE".split(), (BOTH, WRITE)),
-    **dict.fromkeys(b"COPY GEORADIUS GEORADIUSBYMEMBER SORT".split(), (READ, WRITE)),
-    **dict.fromkeys(b"BITOP GEOSEARCHSTORE SDIFFSTORE SINTERSTORE SUNIONSTORE".split(), (WRITE, READ)),
-    **dict.fromkeys(b"ZDIFFSTORE ZINTERSTORE ZRANGESTORE ZUNIONSTORE".split(), (WRITE, READ)),
-    b"PFMERGE": (BOTH, READ),
-    b"XREADGROUP": (READ, READ),
-}
-_BITFIELD_READS = {b"GET": 2, b"OVERFLOW": 1}
-"""The subcommands of a BITFIELD that only reads, and how many operands each has."""
+_NEEDS = {"access": READ, "insert": WRITE, "update": WRITE, "delete": WRITE}
 _SORTS = frozenset((b"SORT", b"SORT_RO"))
 _SORT_OPERANDS = {b"BY": 1, b"LIMIT": 2, b"STORE": 1}
 
@@ -58,11 +38,36 @@ def key_needs(spec: CommandSpec, args: Sequence[bytes]) -> Iterator[tuple[int, P
 
     None where the arguments make no sense: then no server executes them.
     """
-    if spec.name in _NO_KEYS:
+    by_arguments = BY_ARGUMENTS.get(spec.name)
+    if by_arguments is not None:
+        yield from ((position, _need(flags)) for position, flags in by_arguments(spec, args))
         return
-    first, others = _needs_of(spec, args)
+    key_specs = KEY_SPECS.get(spec.name)
+    if key_specs is None:
+        first = others = READ if spec.is_read else BOTH
+    elif key_specs[0].is_of_keys:
+        first, others = _need(key_specs[0].flags), _need(key_specs[-1].flags)
+    else:
+        return
     for index, position in enumerate(_positions(spec, args)):
         yield position, others if index else first
+
+
+def _need(flags: Sequence[str]) -> Permission:
+    need = NONE
+    for flag in flags:
+        need |= _NEEDS.get(flag, NONE)
+    return need
+
+
+def _positions(spec: CommandSpec, args: Sequence[bytes]) -> Sequence[int]:
+    try:
+        return key_positions(spec, args)
+    except ValueError:
+        # Streams follow their word whatever options a newer server allows before it.
+        words = [argument.upper() for argument in args] if spec.find_keys is streams else []
+        start = words.index(b"STREAMS", 1) + 1 if b"STREAMS" in words[1:] else len(args)
+        return range(start, start + (len(args) - start) // 2)
 
 
 def unnamed_read(spec: CommandSpec, args: Sequence[bytes]) -> str:
@@ -76,42 +81,3 @@ def unnamed_read(spec: CommandSpec, args: Sequence[bytes]) -> str:
             return option.decode()
         position += 1 + _SORT_OPERANDS.get(option, 0)
     return ""
-
-
-def _needs_of(spec: CommandSpec, args: Sequence[bytes]) -> tuple[Permission, Permission]:
-    """What the command needs of its first key, and of the others."""
-    name = spec.name
-    if name in _FIRST_AND_OTHERS:
-        return _FIRST_AND_OTHERS[name]
-    if name == b"SET":
-        need = BOTH if any(argument.upper() == b"GET" for argument in args[3:]) else WRITE
-    elif name == b"BITFIELD":
-        need = READ if _only_reads(args) else BOTH
-    elif name in _ONLY_NAME:
-        need = NONE
-    elif name in _ONLY_WRITE:
-        need = WRITE
-    else:
-        need = READ if spec.is_read else BOTH
-    return need, need
-
-
-def _positions(spec: CommandSpec, args: Sequence[bytes]) -> Sequence[int]:
-    try:
-        return key_positions(spec, args)
-    except ValueError:
-        # Streams follow their word whatever options a newer server allows before it.
-        words = [argument.upper() for argument in args] if spec.find_keys is streams else []
-        start = words.index(b"STREAMS", 1) + 1 if b"STREAMS" in words[1:] else len(args)
-        return range(start, start + (len(args) - start) // 2)
-
-
-def _only_reads(args: Sequence[bytes]) -> bool:
-    """Whether a BITFIELD has none but subcommands that read."""
-    position = 2
-    while position < len(args):
-        operands = _BITFIELD_READS.get(args[position].upper())
-        if operands is None or position + operands >= len(args):
-            return False
-        position += 1 + operands
-    return True

@@ -13,13 +13,13 @@ Use = tuple[int, Flags]
 """The position of a key, and its flags."""
 
 _READ, _READ_AND_UPDATE, _OVERWRITE = ("RO", "access"), ("RW", "access", "update"), ("OW", "update")
-_GET_OPERANDS = 2
-"""The type and the offset behind GET."""
+_BITFIELD_READS = {b"GET": 2, b"OVERFLOW": 1}
+"""The subcommands of a BITFIELD that only reads, and how many operands each has."""
 
 
 def uses_of(spec: CommandSpec, args: Sequence[bytes], catalog: Catalog) -> list[Use]:
     """The keys of a command whose arity was checked. Raises ``ValueError`` where the arguments make no sense."""
-    by_arguments = _BY_ARGUMENTS.get(spec.name)
+    by_arguments = BY_ARGUMENTS.get(spec.name)
     if by_arguments is not None:
         return by_arguments(spec, args)
     key_specs = [each for each in catalog.key_specs.get(spec.name, ()) if each.is_of_keys]
@@ -44,10 +44,10 @@ def _set(spec: CommandSpec, args: Sequence[bytes]) -> list[Use]:
 def _bitfield(spec: CommandSpec, args: Sequence[bytes]) -> list[Use]:
     position = 2
     while position < len(args):
-        word = args[position].upper()
-        if word != b"GET" or position + _GET_OPERANDS >= len(args):
+        operands = _BITFIELD_READS.get(args[position].upper())
+        if operands is None or position + operands >= len(args):
             return [(1, _READ_AND_UPDATE)]
-        position += 1 + _GET_OPERANDS
+        position += 1 + operands
     return [(1, _READ)]
 
 
@@ -56,7 +56,7 @@ def _sort(spec: CommandSpec, args: Sequence[bytes]) -> list[Use]:
     return [(key, _READ), *((store, _OVERWRITE) for store in stores)]
 
 
-_BY_ARGUMENTS: dict[bytes, Callable[[CommandSpec, Sequence[bytes]], list[Use]]] = {
+BY_ARGUMENTS: dict[bytes, Callable[[CommandSpec, Sequence[bytes]], list[Use]]] = {
     b"BITFIELD": _bitfield,
     b"SET": _set,
     b"SORT": _sort,

@@ -460,8 +460,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("FAILOVER",                "6.2.0",  -1, ADMIN, ONE_NODE,     NONE,   "admin noscript stale"),
         Row("FLUSHALL",                "1.0.0",  -1, WRITE, FAN_OUT,      NONE,   "",     ALL_SHARDS, ALL_SUCCEEDED),
         Row("FLUSHDB",                 "1.0.0",  -1, WRITE, FAN_OUT,      NONE,   "",     ALL_SHARDS, ALL_SUCCEEDED),
-        # One node's, since client libraries ask for it before they call a connection ready.
-        Row("INFO",                    "1.0.0",  -1, ADMIN, KEYED,        NONE,   "loading stale"),
+        Row("INFO",                    "1.0.0",  -1, ADMIN, ANSWERED,     NONE,   "loading stale", ALL_SHARDS, SPECIAL),
         Row("LASTSAVE",                "1.0.0",   1, ADMIN, FAN_OUT,      NONE,   "loading stale fast", ALL_SHARDS, AGG_MIN),
         Row("LATENCY",                 "2.8.13", -2, ADMIN, CONTAINER,    NONE),
         Row("LATENCY|DOCTOR",          "2.8.13",  2, ADMIN, FAN_OUT,      NONE,   "admin noscript loading stale", ALL_NODES, SPECIAL),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rproxy.acl.users import Users
@@ -11,16 +12,21 @@ from rproxy.config.models import SettingsConfig
 from rproxy.dispatch.acl_log import AclLog
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
+from rproxy.metrics.samples import Sample
 from rproxy.resp.name_index import NameIndex
 from rproxy.routing.routes import RouteTable
+from rproxy.topology.server_facts import ServerFacts
 from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.cluster import Cluster
+
+_UNKNOWN = ServerFacts()
 
 
 @dataclass(slots=True)
 class Context:
     """The commands and routes of a listener. ``bound`` holds, for each of the table's routes, its clusters.
 
+    ``servers`` are the facts learned from each cluster, by its name; ``samples`` gives the metrics of the worker.
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
     """
@@ -32,6 +38,9 @@ class Context:
     settings: SettingsConfig = field(default_factory=SettingsConfig)
     users: Users = field(default_factory=Users)
     acl_log: AclLog = field(default_factory=AclLog)
+    max_clients: int = 10_000
+    servers: Mapping[str, ServerFacts] = field(default_factory=dict)
+    samples: Callable[[], list[Sample]] = list
     local_commands: Counter[str] = field(default_factory=Counter)
     cluster_announce: Endpoint | None = None
 
@@ -39,6 +48,11 @@ class Context:
     def commands(self) -> NameIndex:
         """The commands by name."""
         return self.catalog.names
+
+    @property
+    def server(self) -> ServerFacts:
+        """The server that rproxy looks like: one of the cluster that commands without keys go to."""
+        return self.servers.get(self.keyless_route().cluster.name, _UNKNOWN)
 
     @property
     def only_route(self) -> BoundRoute | None:

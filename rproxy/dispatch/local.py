@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rproxy.commands import describe
 from rproxy.commands.lookup import CommandError
-from rproxy.dispatch import acl, authentication, one_node, own_reports, subcommand_help, transaction
+from rproxy.dispatch import acl, authentication, info, one_node, own_reports, subcommand_help, transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
@@ -19,8 +19,6 @@ from rproxy.resp.integer import integer_of
 Handler = Callable[[Command, Context], bytes | None]
 """Returns the encoded reply, or ``None`` if it replies later."""
 
-SERVER_VERSION = b"7.0.15"
-"""The Redis release whose commands and replies rproxy shows to clients."""
 NAME_REFUSED = encode.error("ERR Client names cannot contain spaces, newlines or special characters.")
 _PRINTABLE = range(0x21, 0x7F)
 _INTS = range(-(1 << 31), 1 << 31)
@@ -81,13 +79,13 @@ def hello(command: Command, context: Context) -> bytes:
         return refusal
     session.speak(protocol)
     facts: dict[bytes, encode.Value] = {
-        b"server": b"redis",
-        b"version": SERVER_VERSION,
+        b"server": context.server.name.encode(),
+        b"version": context.server.version.encode(),
         b"proto": protocol,
         b"id": session.id,
         b"mode": b"standalone",
         b"role": b"master",
-        b"modules": [],
+        b"modules": context.server.modules,
     }
     return encode.reply(facts, protocol)
 
@@ -184,6 +182,7 @@ def execute_transaction(command: Command, context: Context) -> bytes | None:
 
 
 LOCAL: dict[bytes, Handler] = {
+    **info.HANDLERS,
     **own_reports.HANDLERS,
     b"PING": ping,
     b"ECHO": echo,

@@ -18,11 +18,13 @@ from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
 from rproxy.downstream.balance import Balance, Share
 from rproxy.downstream.listener import Listener
+from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample
 from rproxy.routing.routes import MirrorRule, Route, RouteTable
 from rproxy.server.observe import samples_of
 from rproxy.topology.read_policy import ReadPolicy
 from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
+from rproxy.topology.server_facts import ServerFacts
 from rproxy.topology.snapshot import Endpoint, Topology
 from rproxy.transport.attach import make_turn, stop_turn
 from rproxy.upstream.cluster import Cluster
@@ -45,6 +47,7 @@ class Worker:
         self.listeners: list[Listener] = []
         self.contexts: list[Context] = []
         self.catalog = Catalog()
+        self.servers: dict[str, ServerFacts] = {}
         self._learners: list[Learner] = []
         self._sockets = sockets
         self._balance: Balance | None = None
@@ -120,6 +123,9 @@ class Worker:
             counts_commands=proxy.settings.enable_command_stats,
             users=users_of(proxy),
             settings=proxy.settings,
+            max_clients=settings.limits.max_clients * max(self.config.workers, 1),
+            servers=self.servers,
+            samples=lambda: [*self.samples(), *process_samples()],
             cluster_announce=Endpoint.parse(announce) if announce is not None else None,
         )
 
@@ -157,7 +163,7 @@ class Worker:
     def _begin_learning(self) -> None:
         """Learn the commands of each routed cluster once, however many ways it is used in."""
         by_name = {cluster.name: cluster for context in self.contexts for cluster in context.clusters()}
-        self._learners = [Learner(cluster, self.catalog) for cluster in by_name.values()]
+        self._learners = [Learner(cluster, self.catalog, servers=self.servers) for cluster in by_name.values()]
         for learner in self._learners:
             learner.start()
 

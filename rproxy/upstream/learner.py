@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from rproxy.topology.server_facts import ServerFacts, facts_of
 from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.dial import DialError, ask, handshake
 
@@ -28,12 +29,22 @@ log = logging.getLogger("rproxy.commands")
 
 
 class Learner:
-    """One task per cluster. Asks one node when the topology has other endpoints than before, and on a period."""
+    """One task per cluster. Asks one node when the topology has other endpoints than before, and on a period.
 
-    def __init__(self, cluster: Cluster, catalog: Catalog, check: float = CHECK) -> None:
+    What it says of itself goes to ``servers``, under the name of the cluster.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        catalog: Catalog,
+        check: float = CHECK,
+        servers: dict[str, ServerFacts] | None = None,
+    ) -> None:
         self._cluster = cluster
         self._catalog = catalog
         self._check = check
+        self._servers = servers
         self._task: asyncio.Task[None] | None = None
         self._asked: set[Endpoint] = set()
         self._known: frozenset[Endpoint] = frozenset()
@@ -64,6 +75,7 @@ class Learner:
         """Ask one node, each in its turn; false if it gave no answer."""
         endpoint = self._next_endpoint()
         try:
+            await self._get_to_know(endpoint)
             entries = await self._ask(endpoint)
         except DialError as error:
             self._tell(f"cluster {self._cluster.name}: {endpoint} does not tell its commands: {error}")
@@ -97,11 +109,20 @@ class Learner:
             raise DialError(f"the answer was {entries!r:.100}")
         return entries
 
+    async def _get_to_know(self, endpoint: Endpoint) -> None:
+        """Keep what the node says of itself for whoever asked for it. Raises ``DialError``."""
+        if self._servers is not None:
+            info, modules = await self._questions(endpoint, [b"INFO", b"server"], [b"MODULE", b"LIST"])
+            self._servers[self._cluster.name] = facts_of(info, modules)
+
     async def _question(self, endpoint: Endpoint, question: list[bytes]) -> Any:
+        (answer,) = await self._questions(endpoint, question)
+        return answer
+
+    async def _questions(self, endpoint: Endpoint, *questions: list[bytes]) -> list[Any]:
         settings = self._cluster.settings
         limit = settings.cluster_refresh_timeout
-        (answer,) = await ask(endpoint, handshake(settings), [question], settings.connect_timeout, limit)
-        return answer
+        return await ask(endpoint, handshake(settings), questions, settings.connect_timeout, limit)
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble once."""

@@ -9,7 +9,7 @@ import pytest
 
 from rproxy.commands.lookup import SPECS
 from rproxy.commands.spec import Plan
-from rproxy.dispatch.local import LOCAL, SERVER_VERSION
+from rproxy.dispatch.local import LOCAL
 from rproxy.dispatch.session import Session
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Topology
@@ -25,7 +25,7 @@ async def local(make_dispatch: Callable[..., Dispatch]) -> Dispatch:
 
 
 def greeting(protocol: int, number: int = 1) -> bytes:
-    facts: dict[bytes, encode.Value] = {b"server": b"redis", b"version": SERVER_VERSION, b"proto": protocol}
+    facts: dict[bytes, encode.Value] = {b"server": b"redis", b"version": b"7.0.15", b"proto": protocol}
     facts |= {b"id": number, b"mode": b"standalone", b"role": b"master", b"modules": []}
     return encode.reply(facts, protocol)
 

@@ -70,7 +70,7 @@ async def test_keys_in_several_slots_are_refused_as_redis_does(
 
 
 @pytest.mark.parametrize(
-    "command", [["EVAL", "return 1", "0"], ["PUBLISH", "b", "x"], ["INFO"], ["SCRIPT", "SHOW", "x"]]
+    "command", [["EVAL", "return 1", "0"], ["PUBLISH", "b", "x"], ["LOLWUT"], ["SCRIPT", "SHOW", "x"]]
 )
 async def test_a_command_without_keys_goes_to_the_shard_that_is_drawn(
     make_dispatch: Callable[..., Dispatch], topology: Topology, nodes: list[FakeNode], command: list[str]

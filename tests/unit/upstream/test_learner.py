@@ -9,6 +9,7 @@ import pytest
 
 from rproxy.commands.catalog import Catalog
 from rproxy.resp import encode
+from rproxy.topology.server_facts import ServerFacts
 from rproxy.topology.snapshot import Topology
 from rproxy.upstream import learner as module
 from rproxy.upstream.learner import Learner
@@ -112,3 +113,17 @@ async def test_an_upgrade_is_noticed_by_the_period(
         while catalog.names.get(b"X.NEW") is None:
             await asyncio.sleep(0)
     await learner.stop()
+
+
+async def test_it_keeps_what_the_node_says_of_itself(start_node: Any, make_upstream: Any) -> None:
+    node = await start_node(telling())
+    node.answers |= {
+        "INFO": encode.bulk(b"# Server\r\nredis_version:7.2.4\r\n"),
+        "MODULE LIST": encode.reply([[b"name", b"bf", b"ver", 1]]),
+    }
+    upstream = make_upstream()
+    upstream.cluster.swap(topology_of((node.endpoint,)))
+    servers: dict[str, ServerFacts] = {}
+    assert await Learner(upstream.cluster, Catalog(), servers=servers).learn()
+    assert servers["main"].version == "7.2.4"
+    assert servers["main"].modules == [{b"name": b"bf", b"ver": 1}]

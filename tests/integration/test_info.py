@@ -1,0 +1,50 @@
+"""INFO through rproxy beside the INFO of one real server."""
+
+from __future__ import annotations
+
+import pytest
+
+from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
+from rproxy.demo.wire_client import WireClient
+from rproxy.routing.info import parse
+from tests.support.proxy import Proxy
+from tests.support.waiting import await_true
+
+OF_ITS_BUILD = {"atomicvar_api"}
+"""Fields that rproxy does not have, since they say how the server was built."""
+
+
+@pytest.mark.parametrize("arguments", [(), ("all",), ("everything",), ("keyspace", "server")])
+def test_it_has_every_field_of_a_real_one_in_its_order(
+    proxy: Proxy, standalone: EmbeddedRedis, arguments: tuple[str, ...]
+) -> None:
+    if len(arguments) > 1 and not standalone.call("INFO", "server").decode().partition("redis_version:7")[1]:
+        pytest.skip("Redis 6.2 takes one section")
+    real = parse(standalone.call("INFO", *arguments).decode())
+    with WireClient(proxy.port) as wire:
+        own = parse(wire.call("INFO", *arguments).decode())
+    assert list(own) == list(real)
+    by_use = {"commandstats", "latencystats", "errorstats", "keyspace"}
+    for name, fields in real.items():
+        if name not in by_use:
+            assert fields.keys() - own[name].keys() <= OF_ITS_BUILD, name
+
+
+def test_the_numbers_are_those_of_the_whole_cluster(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    with WireClient(proxy.port) as wire:
+        wire.call_all([("SET", f"key:{number}", "1", "EX", "100") for number in range(100)])
+        info = parse(wire.call("INFO").decode())
+    assert info["keyspace"]["db0"].startswith("keys=100,expires=100,avg_ttl=")
+    assert int(info["keyspace"]["db0"].rpartition("=")[2]) <= 100_000
+    assert int(info["memory"]["used_memory"]) > max(
+        int(parse(node.call("INFO", "memory").decode())["memory"]["used_memory"]) for node in cluster.primaries
+    )
+    assert int(info["clients"]["connected_clients"]) >= 1
+    assert info["server"]["tcp_port"] == str(proxy.port)
+
+
+def test_the_version_is_the_clusters(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    real = parse(cluster.primaries[0].call("INFO", "server").decode())["server"]["redis_version"]
+    with WireClient(proxy.port) as wire:
+        await_true(lambda: parse(wire.call("INFO", "server").decode())["server"]["redis_version"] == real)
+        assert wire.call("HELLO")[2:4] == [b"version", real.encode()]

@@ -12,23 +12,11 @@ from rproxy.upstream.sink import Sink
 Queued = tuple[int, Command]
 
 
-class Captured(Sink):
-    """Keeps the reply to one command."""
-
-    __slots__ = ("reply",)
-
-    def __init__(self) -> None:
-        self.reply = b""
-
-    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
-        """Keep the reply."""
-        self.reply = bytes(chunk[start:end])
-
-
 class ExecReply(Sink):
     """The sink of a transaction: remembers why it was not executed, and delivers its reply to the client's place.
 
-    ``local`` holds the commands that rproxy answers itself, each with its index among all; ``answer`` answers one.
+    ``local`` holds the commands that rproxy answers itself, each with its index among all; ``answer`` has one answered,
+    at once or later.
     """
 
     __slots__ = ("_answer", "_command", "_error", "_local")
@@ -54,19 +42,35 @@ class ExecReply(Sink):
 
     def finish(self, reply: bytes) -> None:
         """Deliver ``reply``, the node's or an error, with the local replies in it."""
-        if self._local and is_executed(reply):
-            reply = encode.array(self._woven(elements_of(reply)))
-        self._command.reply(reply)
-
-    def _woven(self, elements: list[bytes]) -> list[bytes]:
-        for index, queued in self._local:
-            captured = Captured()
-            queued.sink = captured
+        if not self._local or not is_executed(reply):
+            self._command.reply(reply)
+            return
+        weave = _Weave(self._command, elements_of(reply), [index for index, _ in self._local])
+        for token, (_, queued) in enumerate(self._local):
+            queued.sink, queued.token = weave, token
             self._answer(queued)
-            name = queued.spec.name.decode().replace("|", " ")
-            nothing = encode.error(f"ERR {name} is not available inside a transaction through rproxy")
-            elements.insert(index, captured.reply or nothing)
-        return elements
+
+
+class _Weave(Sink):
+    """Takes the replies of the local commands, and finishes with the last of them."""
+
+    __slots__ = ("_command", "_elements", "_indexes", "_missing", "_replies")
+
+    def __init__(self, command: Command, elements: list[bytes], indexes: list[int]) -> None:
+        self._command = command
+        self._elements = elements
+        self._indexes = indexes
+        self._replies = [b""] * len(indexes)
+        self._missing = len(indexes)
+
+    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
+        """Take the reply of local command number ``token``."""
+        self._replies[token] = bytes(chunk[start:end])
+        self._missing -= 1
+        if self._missing == 0:
+            for index, reply in zip(self._indexes, self._replies, strict=True):
+                self._elements.insert(index, reply)
+            self._command.reply(encode.array(self._elements))
 
 
 def is_executed(reply: bytes) -> bool:

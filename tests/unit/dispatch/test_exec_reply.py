@@ -41,11 +41,14 @@ def test_local_replies_stand_in_their_places(indexes: list[int], reply: bytes, e
     assert replies.delivered == [(3, expected)]
 
 
-def test_a_command_that_answers_later_is_an_error() -> None:
-    replies = Replies()
-    exec_reply = ExecReply(command_to(replies, b"EXEC"), [(0, command_to(replies, b"PING"))], lambda queued: None)
-    exec_reply.finish(b"*0\r\n")
-    assert replies.delivered == [(3, b"*1\r\n-ERR PING is not available inside a transaction through rproxy\r\n")]
+def test_commands_that_answer_later_are_waited_for() -> None:
+    replies, waiting = Replies(), []
+    local = [(0, command_to(replies, b"PING")), (2, command_to(replies, b"TIME"))]
+    ExecReply(command_to(replies, b"EXEC"), local, waiting.append).finish(b"*1\r\n:1\r\n")
+    for queued in reversed(waiting):
+        assert replies.delivered == []
+        queued.reply(b"+%b\r\n" % queued.spec.name)
+    assert replies.delivered == [(3, b"*3\r\n+PING\r\n:1\r\n+TIME\r\n")]
 
 
 def test_the_first_error_is_the_cause() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
 
 from rproxy.commands.catalog import Catalog
+from rproxy.commands.glob import any_of
 from rproxy.commands.info import categories, described, docs_of, info_of, is_supported, shown_name
 from rproxy.commands.key_flags import Use, has_keys, uses_of
 from rproxy.commands.lookup import CommandError, resolve
 from rproxy.commands.spec import CommandSpec
 from rproxy.resp import encode
 from rproxy.resp.encode import Distinct, Value
+
+Select = Callable[[CommandSpec], bool]
 
 
 def answer(args: Sequence[bytes], catalog: Catalog) -> Value:
@@ -48,11 +50,10 @@ def _list(options: Sequence[bytes], catalog: Catalog) -> Value:
     specs = [spec for spec in catalog.specs if is_supported(spec)]
     if not options:
         return [shown_name(spec) for spec in specs]
-    select = _FILTERS.get(options[1].upper()) if len(options) == 3 and options[0].upper() == b"FILTERBY" else None
-    if select is None:
+    make = _FILTERS.get(options[1].upper()) if len(options) == 3 and options[0].upper() == b"FILTERBY" else None
+    if make is None:
         raise CommandError(encode.error("ERR syntax error"))
-    wanted = options[2].decode(errors="replace").lower()
-    return [shown_name(spec) for spec in specs if select(spec, wanted, catalog)]
+    return [shown_name(spec) for spec in filter(make(options[2].lower(), catalog), specs)]
 
 
 def _get_keys(args: Sequence[bytes], catalog: Catalog) -> Value:
@@ -93,20 +94,27 @@ ANSWERS: dict[bytes, Callable[[Sequence[bytes], Catalog], Value]] = {
 """The subcommands answered here, and COMMAND itself."""
 
 
-def _is_like(spec: CommandSpec, pattern: str, catalog: Catalog) -> bool:
-    return fnmatchcase(spec.name.decode().lower(), pattern.replace("[^", "[!"))
+def _of_category(wanted: bytes, catalog: Catalog) -> Select:
+    category = wanted.decode("latin-1")
+    return lambda spec: category in categories(spec)
 
 
-def _is_of_module(spec: CommandSpec, module: str, catalog: Catalog) -> bool:
+def _of_module(wanted: bytes, catalog: Catalog) -> Select:
     """By the prefix that a module's commands share by custom: a node does not say whose they are."""
-    return catalog.is_learned(spec) and spec.name.decode().lower().partition(".")[0] == module
+    return lambda spec: catalog.is_learned(spec) and shown_name(spec).partition(b".")[0] == wanted
 
 
-_FILTERS: dict[bytes, Callable[[CommandSpec, str, Catalog], bool]] = {
-    b"ACLCAT": lambda spec, wanted, catalog: wanted in categories(spec),
-    b"MODULE": _is_of_module,
-    b"PATTERN": _is_like,
+def _like(wanted: bytes, catalog: Catalog) -> Select:
+    pattern = any_of([wanted])
+    return lambda spec: pattern.fullmatch(shown_name(spec)) is not None
+
+
+_FILTERS: dict[bytes, Callable[[bytes, Catalog], Select]] = {
+    b"ACLCAT": _of_category,
+    b"MODULE": _of_module,
+    b"PATTERN": _like,
 }
+"""What COMMAND LIST selects, given the operand in lower case."""
 
 
 def _find(name: bytes, catalog: Catalog) -> CommandSpec | None:

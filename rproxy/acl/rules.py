@@ -102,7 +102,7 @@ def _forget_passwords(user: User) -> None:
 
 def _reset(user: User) -> None:
     fresh = User(user.name)
-    user.is_on, user.needs_no_password, user.sanitizing = False, False, ""
+    user.is_on, user.needs_no_password, user.sanitizing = False, False, "sanitize-payload"
     user.hashes, user.root, user.selectors = fresh.hashes, fresh.root, fresh.selectors
 
 

@@ -53,7 +53,9 @@ def test_a_selector_is_one_rule(rules: str, single: list[str]) -> None:
 def test_words_are_read_in_any_case_and_reset_begins_anew() -> None:
     user = user_of("app", "ON NOPASS AllKeys ALLCHANNELS +@ALL (+get) sanitize-payload")
     assert str(user) == "user app on nopass sanitize-payload ~* &* +@all (resetchannels -@all +get)"
-    assert str(user_of("app", "on >pw ~* &* +@all (+get) reset")) == "user app off resetchannels -@all"
+    assert str(user_of("app", "on >pw ~* &* +@all (+get) reset")) == (
+        "user app off sanitize-payload resetchannels -@all"
+    )
     assert str(user_of("app", "(+get) clearselectors ~* resetkeys ~b &* resetchannels &c")) == (
         "user app off ~b resetchannels &c -@all"
     )

@@ -36,9 +36,16 @@ DIFFERENCES = {
     "COMMAND|GETKEYSANDFLAGS": "As Redis 7.0.",
     "COMMAND|INFO": "As COMMAND; `null` for what is refused.",
     "COMMAND|LIST": "As COMMAND; FILTERBY MODULE goes by the prefix of the names.",
+    "CONFIG|GET": "rproxy's own where it has one (`timeout`...), else what the first shard has; never passwords.",
+    "CONFIG|RESETSTAT": "On all nodes, and for INFO of this worker; metrics count on.",
+    "CONFIG|SET": "On all nodes; `timeout` for the clients of this worker.",
     "DBSIZE": _MAY_BE_PARTIAL,
     "EXEC": "One slot per transaction; another slot is a `CROSSSLOT` error at queue time.",
     "HELLO": "The id is that of the client at rproxy.",
+    "INFO": (
+        "rproxy's server, clients and statistics of commands; memory, stats, persistence and keyspace of all primaries "
+        "that are up, summed."
+    ),
     "KEYS": f"Made of scans, so that no node is held up; bounded by `keys_reply_limit`. {_MAY_BE_PARTIAL}",
     "LASTSAVE": _ALL_PRIMARIES,
     "LATENCY|HISTOGRAM": "rproxy's own: from sending a command to its reply.",

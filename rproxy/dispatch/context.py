@@ -11,6 +11,7 @@ from rproxy.commands.catalog import Catalog
 from rproxy.config.models import SettingsConfig
 from rproxy.dispatch.acl_log import AclLog
 from rproxy.dispatch.mirror import Mirror
+from rproxy.dispatch.parameters import COMMON, Parameter
 from rproxy.dispatch.route import BoundRoute
 from rproxy.metrics.samples import Sample
 from rproxy.resp.name_index import NameIndex
@@ -26,7 +27,8 @@ _UNKNOWN = ServerFacts()
 class Context:
     """The commands and routes of a listener. ``bound`` holds, for each of the table's routes, its clusters.
 
-    ``servers`` are the facts learned from each cluster, by its name; ``samples`` gives the metrics of the worker.
+    ``servers`` are the facts learned from each cluster, by its name; ``samples`` gives the metrics of the worker,
+    ``counted_before`` those at the last CONFIG RESETSTAT. ``parameters`` are those of CONFIG that are rproxy's own.
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
     """
@@ -41,6 +43,8 @@ class Context:
     max_clients: int = 10_000
     servers: Mapping[str, ServerFacts] = field(default_factory=dict)
     samples: Callable[[], list[Sample]] = list
+    counted_before: list[Sample] = field(default_factory=list)
+    parameters: dict[bytes, Parameter] = field(default_factory=lambda: dict(COMMON))
     local_commands: Counter[str] = field(default_factory=Counter)
     cluster_announce: Endpoint | None = None
 

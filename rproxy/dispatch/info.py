@@ -34,7 +34,7 @@ def info(command: Command, context: Context) -> bytes | None:
 def _report(command: Command, context: Context, wanted: list[str], replies: list[bytes]) -> bytes:
     texts = [text for text in map(decode, replies) if isinstance(text, bytes)]
     nodes = [parse(text.decode(errors="replace")) for text in texts]
-    metrics = OwnMetrics(samples.merge([context.samples()]))
+    metrics = OwnMetrics(samples.since(samples.merge([context.samples()]), context.counted_before))
     sections: dict[str, Section] = {}
     for name in wanted:
         if name in OWN:

@@ -10,7 +10,16 @@ from collections.abc import Callable
 
 from rproxy.commands import describe
 from rproxy.commands.lookup import CommandError
-from rproxy.dispatch import acl, authentication, info, one_node, own_reports, subcommand_help, transaction
+from rproxy.dispatch import (
+    acl,
+    authentication,
+    info,
+    one_node,
+    own_reports,
+    server_config,
+    subcommand_help,
+    transaction,
+)
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp import encode
@@ -184,6 +193,7 @@ def execute_transaction(command: Command, context: Context) -> bytes | None:
 LOCAL: dict[bytes, Handler] = {
     **info.HANDLERS,
     **own_reports.HANDLERS,
+    **server_config.HANDLERS,
     b"PING": ping,
     b"ECHO": echo,
     b"QUIT": leave,

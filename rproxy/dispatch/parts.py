@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rproxy.commands.spec import RequestPolicy
+from rproxy.commands.spec import RequestPolicy, ResponsePolicy
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp.wire import Chunk
@@ -94,8 +94,10 @@ def ask_primary(command: Command, data: bytes, sink: Sink, token: int, target: T
 
 
 def may_be_partial(command: Command, context: Context) -> bool:
-    """Whether the answer may leave out shards that do not answer: never that of a write."""
-    return context.settings.fan_out_partial and not command.spec.is_write
+    """Whether the answer may leave out shards that do not answer: never where something is changed on all."""
+    spec = command.spec
+    is_change = spec.is_write or spec.response_policy is ResponsePolicy.ALL_SUCCEEDED
+    return context.settings.fan_out_partial and not is_change
 
 
 def heard(replies: list[bytes]) -> list[bytes]:

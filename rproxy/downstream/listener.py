@@ -49,6 +49,7 @@ class Listener:
         self.max_in_flight = limits.max_in_flight_per_client
         self.output_limit = limits.output_buffer_limit
         self.max_clients = limits.max_clients
+        self.idle_timeout = limits.client_idle_timeout
         self.protocol_errors = 0
         self.rejected = 0
         self.connections: set[DownstreamConnection] = set()
@@ -148,7 +149,7 @@ class Listener:
 
     def tick(self, now: float) -> None:
         """The janitor's round: close clients that have been silent for too long."""
-        limit = self.settings.limits.client_idle_timeout
+        limit = self.idle_timeout
         if not limit or now - self._idle_checked_at < min(limit / 4, 1.0):
             return
         self._idle_checked_at = now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import add
+from operator import add, sub
 from typing import Any, NamedTuple
 
 from rproxy.metrics.table import METRIC_BY_NAME, METRICS, Kind, Merge
@@ -49,6 +49,20 @@ def merge(parts: Iterable[Iterable[Sample]]) -> list[Sample]:
 def lasting(samples: Iterable[Sample]) -> list[Sample]:
     """Those that hold beyond the end of their process: counts, which a sum may not lose, and no gauges."""
     return [sample for sample in samples if METRIC_BY_NAME[sample[0]].kind is not Kind.GAUGE]
+
+
+def since(samples: Iterable[Sample], before: Iterable[Sample]) -> list[Sample]:
+    """What was counted after ``before``, of merged samples; what is no count stays as it is."""
+    counted = {(name, labels): value for name, labels, value in lasting(before)}
+    return [(name, labels, _less(value, counted.get((name, labels)))) for name, labels, value in samples]
+
+
+def _less(value: Value, before: Value | None) -> Value:
+    if isinstance(value, Histogram) and isinstance(before, Histogram):
+        return Histogram(list(map(sub, value.counts, before.counts)), value.seconds - before.seconds)
+    if isinstance(value, Histogram) or before is None or isinstance(before, Histogram):
+        return value
+    return value - before
 
 
 def from_json(data: Iterable[Any]) -> list[Sample]:

@@ -22,6 +22,7 @@ from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample
 from rproxy.routing.routes import MirrorRule, Route, RouteTable
 from rproxy.server.observe import samples_of
+from rproxy.server.parameters import parameters_of
 from rproxy.topology.read_policy import ReadPolicy
 from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
 from rproxy.topology.server_facts import ServerFacts
@@ -67,6 +68,7 @@ class Worker:
             next_id: Callable[[], int] = self._client_ids.__next__
             sock = self._sockets[settings.name]
             listener = Listener(settings, sock, Dispatcher(context), self.turn, next_id, self._balance)
+            context.parameters.update(parameters_of(listener, max(self.config.workers, 1)))
             self.contexts.append(context)
             self.listeners.append(listener)
         for cluster in self.clusters.values():

@@ -55,7 +55,7 @@ def test_info_shows_policies_as_tips() -> None:
 
 
 def test_info_of_unknown_and_refused_commands_is_null() -> None:
-    assert ask(b"INFO", b"nope", b"SHUTDOWN", b"config|get", b"object|nope", b"") == [None] * 5
+    assert ask(b"INFO", b"nope", b"SHUTDOWN", b"config|rewrite", b"object|nope", b"") == [None] * 5
 
 
 def test_info_of_a_container_and_its_subcommand() -> None:
@@ -82,7 +82,7 @@ def test_command_alone_is_info_of_everything() -> None:
 def test_list() -> None:
     names = ask(b"LIST")
     assert set(names) >= {entry[0] for entry in ask()} | {b"object|freq"}
-    assert b"config|get" not in names
+    assert b"config|rewrite" not in names
 
 
 @pytest.mark.parametrize(

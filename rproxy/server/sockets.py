@@ -13,7 +13,10 @@ from typing import Self
 from rproxy.config.converters import Address, host_port_text
 from rproxy.config.models import Config
 from rproxy.errors import StartError
+from rproxy.transport.keepalive import keep_alive
 
+KEEPALIVE = 300
+"""Seconds of silence after which a client is probed, as Redis does (``tcp-keepalive``)."""
 BACKLOG = 4096
 """Connections that may wait to be accepted; the system's ``somaxconn`` may allow fewer."""
 
@@ -105,8 +108,9 @@ def _listen_tcp(address: Address, reuse_port: bool) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # [::] is every address, IPv4 too
-        # Accepted sockets inherit it, which saves a system call for each.
+        # Accepted sockets inherit these, which saves system calls for each.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_alive(sock, KEEPALIVE, may_stall=True)
         sock.bind(place)
         sock.listen(BACKLOG)
         sock.setblocking(False)

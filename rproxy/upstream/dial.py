@@ -15,10 +15,13 @@ import hiredis
 
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Endpoint
+from rproxy.transport.keepalive import keep_alive
 
 if TYPE_CHECKING:
     from rproxy.config.models import ClusterConfig
 
+KEEPALIVE = 10
+"""Seconds of silence after which a node is probed: a client may block for ever, but not on a node that is gone."""
 _READ_SIZE = 65536
 
 
@@ -87,7 +90,7 @@ async def _connect(endpoint: Endpoint) -> socket.socket:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            keep_alive(sock, KEEPALIVE, may_stall=False)
             await loop.sock_connect(sock, address)
         except OSError as error:
             sock.close()

@@ -20,6 +20,7 @@ def test_a_tcp_socket_listens_without_blocking_and_without_delay() -> None:
         accepted, _ = sock.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         with pytest.raises(BlockingIOError):
             sock.accept()
 

@@ -27,6 +27,7 @@ cdef class Cluster:
     cdef readonly bint follows_redirections
     cdef readonly object topology
     cdef public object refresher
+    cdef readonly object subscriptions
     cdef readonly object draw
     cdef readonly object redirections
     cdef readonly object failures

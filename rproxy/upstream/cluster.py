@@ -21,6 +21,7 @@ from rproxy.upstream.parking import Parking
 from rproxy.upstream.pool import Pool
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import DISCARD, MIRRORED
+from rproxy.upstream.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from rproxy.config.models import ClusterConfig
@@ -89,6 +90,7 @@ class Cluster:
         "refresher",
         "retries",
         "settings",
+        "subscriptions",
         "tags",
         "topology",
         "traffic",
@@ -128,6 +130,7 @@ class Cluster:
         self._pools: dict[tuple[Endpoint, bool], Pool] = {}
         self._retired: list[Pool] = []
         self._stats: list[CommandStats | None] = []
+        self.subscriptions = Subscriptions(self)
 
     # -- the fast path
 
@@ -215,6 +218,7 @@ class Cluster:
         self.tags = tags_after(self.tags, topology)
         self.is_single = len(topology.shards) == 1 and topology.covered == SLOT_COUNT
         self._retired += [pool for key, pool in before.items() if key not in self._pools]
+        self.subscriptions.on_swap()
         self._leave_parking()
 
     def _shard_pools(self, shard: Shard, before: dict[tuple[Endpoint, bool], Pool]) -> ShardPools:
@@ -364,6 +368,7 @@ class Cluster:
                 self.refresher.on_failure()
             self._leave_parking()
         self._retired = [pool for pool in self._retired if not pool.retire()]
+        self.subscriptions.tick(now)
 
     def _expire(self, connection: UpstreamConnection, before: float) -> None:
         """Answer the requests begun before ``before`` that the connection has not."""
@@ -388,6 +393,7 @@ class Cluster:
 
     def close(self) -> None:
         """Close every connection; what is in flight is answered with an error."""
+        self.subscriptions.close()
         for pool in [*self._pools.values(), *self._retired]:
             pool.close()
         for request in self.parking.clear():

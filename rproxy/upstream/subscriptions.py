@@ -1,0 +1,272 @@
+"""The subscriptions of a cluster's clients: one upstream for each topic, however many clients share it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from rproxy.topology.redirection import RedirectionKind, classify
+from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.failure import UNREACHABLE, Failure
+from rproxy.upstream.sources import Sources
+from rproxy.upstream.subscriber_node import SubscriberNode
+from rproxy.upstream.subscription import Claim, Kind, Subscription, Topic
+
+if TYPE_CHECKING:
+    from rproxy.upstream.cluster import Cluster
+
+_HOPS = 5
+"""MOVEDs of one topic that are followed at once, before it is made to wait as well."""
+_SOON, _LATER = 0.1, 1.0
+"""Seconds before a subscription is tried again that a node could not take now, or that it has no reason to take."""
+
+log = logging.getLogger("rproxy.subscriptions")
+
+
+class Subscriptions:
+    """``delivered`` counts messages handed to clients, ``renewed`` the topics that were subscribed to anew."""
+
+    __slots__ = (
+        "_is_stale",
+        "_nodes",
+        "_patterns",
+        "_refused",
+        "_sources",
+        "_topics",
+        "_waiting",
+        "cluster",
+        "delivered",
+        "listening",
+        "renewed",
+    )
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.delivered = 0
+        self.listening = 0
+        self.renewed = 0
+        self._topics: dict[Topic, Subscription] = {}
+        self._patterns: dict[Topic, Subscription] = {}
+        self._nodes: dict[Endpoint, SubscriberNode] = {}
+        self._waiting: dict[Claim, None] = {}
+        self._refused: list[tuple[float, SubscriberNode, Topic]] = []
+        self._sources = Sources()
+        self._is_stale = False
+
+    @property
+    def carrier(self) -> Endpoint | None:
+        """The node that is listened to for channels and patterns."""
+        return self._sources.carrier
+
+    # -- for clients
+
+    def claim(self, topic: Topic, on_settled: Callable[[bytes | None], None]) -> Claim:
+        """Take part in the subscription to ``topic``.
+
+        ``on_settled`` is called once, perhaps before this returns: with ``None`` when it is confirmed upstream, else
+        with an error; then the claim is released already.
+        """
+        self._settle_down()
+        subscription = self._topics.get(topic) or Subscription(topic)
+        claim = Claim(subscription, on_settled, self.cluster.turn.tick() + self.cluster.op_timeout)
+        failure = self._sources.obstacle(topic)
+        if failure is not None:
+            self._settle(claim, self._failed(failure))
+            return claim
+        if topic not in self._topics:
+            self._topics[topic] = subscription
+            if topic.kind is Kind.PATTERN:
+                self._patterns[topic] = subscription
+            self._place(subscription)
+        subscription.claims[claim] = None
+        if subscription.is_confirmed:
+            self._settle(claim, None)
+        else:
+            self._waiting[claim] = None
+        return claim
+
+    def listen(self, claim: Claim, hear: Callable[[bytes, bytes], None]) -> None:
+        """Give the messages of a claim that was confirmed to ``hear``."""
+        claim.hear = hear
+        claim.subscription.clients += 1
+        self.listening += 1
+
+    def release(self, claim: Claim) -> None:
+        """Take part no more. Does nothing a second time."""
+        subscription = claim.subscription
+        claim.on_settled = None
+        self._waiting.pop(claim, None)
+        if claim not in subscription.claims:
+            return
+        del subscription.claims[claim]
+        if claim.hear is not None:
+            subscription.clients -= 1
+            self.listening -= 1
+        if not subscription.claims:
+            del self._topics[subscription.topic]
+            self._patterns.pop(subscription.topic, None)
+            for endpoint in subscription.sources:
+                self._nodes[endpoint].drop(subscription.topic)
+
+    def of_kind(self, kind: Kind) -> list[Subscription]:
+        """The subscriptions of one kind."""
+        return [subscription for topic, subscription in self._topics.items() if topic.kind is kind]
+
+    def get(self, topic: Topic) -> Subscription | None:
+        """The subscription to ``topic``, if there is one."""
+        return self._topics.get(topic)
+
+    def of(self, topic: Topic) -> list[Subscription]:
+        """Those by which a message to the channel ``topic`` is heard."""
+        found = [self._topics[topic]] if topic in self._topics else []
+        if topic.kind is Kind.CHANNEL:
+            found += [pattern for pattern in self._patterns.values() if pattern.matches(topic.name)]
+        return found
+
+    def home_slot(self) -> int:
+        """A slot of the carrier's shard, -1 if that is down: what is published there is heard here in that order."""
+        self._settle_down()
+        slot = self._sources.home_slot
+        return -1 if slot < 0 or self.cluster.is_down(slot) else slot
+
+    def _failed(self, failure: Failure, reason: str = "") -> bytes:
+        self.cluster.failures[failure.label] += 1
+        return failure.line(self.cluster.name, reason)
+
+    def _settle(self, claim: Claim, error: bytes | None) -> None:
+        on_settled = claim.on_settled
+        if on_settled is None:
+            return
+        claim.on_settled = None
+        self._waiting.pop(claim, None)
+        if error is not None:
+            self.release(claim)
+        on_settled(error)
+
+    def _settle_all(self, subscription: Subscription, error: bytes | None) -> None:
+        for claim in [claim for claim in subscription.claims if claim.on_settled is not None]:
+            self._settle(claim, error)
+
+    # -- where topics come from
+
+    def on_swap(self) -> None:
+        """The topology has changed: topics find their new places at the next claim, or in the next round."""
+        self._is_stale = True
+
+    def _settle_down(self) -> None:
+        """Place every topic where it belongs now, if anything about that has changed."""
+        if not self._is_stale:
+            return
+        self._is_stale = False
+        failing = {endpoint for endpoint, node in self._nodes.items() if node.failure}
+        self._sources.settle(self.cluster.topology, failing, self.cluster.draw)
+        for subscription in self._topics.values():
+            self._place(subscription)
+
+    def _place(self, subscription: Subscription) -> None:
+        wanted = set(self._sources.of(subscription.topic))
+        sources = subscription.sources
+        for endpoint in sources.keys() - wanted:
+            del sources[endpoint]
+            self._nodes[endpoint].drop(subscription.topic)
+        for endpoint in wanted - sources.keys():
+            sources[endpoint] = False
+            self._node(endpoint).want(subscription.topic)
+
+    def _node(self, endpoint: Endpoint) -> SubscriberNode:
+        if endpoint not in self._nodes:
+            self._nodes[endpoint] = SubscriberNode(self, endpoint)
+        return self._nodes[endpoint]
+
+    # -- what the nodes tell
+
+    def on_message(self, endpoint: Endpoint, topic: Topic, channel: bytes, push: bytes) -> None:
+        """A message came: hand it to those who listen, if it has not come from elsewhere as well."""
+        subscription = self._topics.get(topic)
+        if subscription is None or endpoint not in subscription.sources:
+            return
+        if topic.kind is not Kind.SHARD and not self._sources.has_told(endpoint, channel):
+            return
+        in_resp3 = b">" + push[1:]
+        for claim in tuple(subscription.claims):
+            if claim.hear is not None:
+                self.delivered += 1
+                claim.hear(push, in_resp3)
+
+    def on_subscribed(self, endpoint: Endpoint, topic: Topic) -> None:
+        """A node has confirmed."""
+        subscription = self._topics[topic]
+        subscription.trouble = None
+        if subscription.sources[endpoint]:
+            return
+        subscription.sources[endpoint] = True
+        if subscription.is_confirmed:
+            self.renewed += subscription.was_confirmed
+            subscription.was_confirmed = True
+            subscription.hops = 0
+            self._settle_all(subscription, None)
+
+    def on_taken_away(self, endpoint: Endpoint, topic: Topic) -> None:
+        """A node has ended the subscription."""
+        self._topics[topic].sources[endpoint] = False
+
+    def on_refused(self, node: SubscriberNode, topic: Topic, line: bytes) -> None:
+        """A node has refused: follow it where it says that another has the slot, else try again a little later."""
+        subscription = self._topics[topic]
+        redirection = classify(line, node.endpoint)
+        if redirection is None:
+            if subscription.was_confirmed and subscription.trouble != line:
+                log.warning("cluster %s: %s refuses a subscription: %s", self.cluster.name, node.endpoint, line)
+            self._settle_all(subscription, line)
+        elif redirection.kind is RedirectionKind.MOVED and subscription.hops < _HOPS:
+            subscription.hops += 1
+            self.cluster.move_slot(redirection.slot, redirection.endpoint)
+            self._sources.learn(self.cluster.topology)
+            self._place(subscription)
+        subscription.trouble = line
+        if topic in node.topics:
+            delay = _LATER if redirection is None else _SOON
+            self._refused.append((self.cluster.turn.tick() + delay, node, topic))
+
+    def on_node_failed(self, node: SubscriberNode) -> None:
+        """A connection was lost, or could not be opened: what can come from another node does so."""
+        for topic in node.topics:
+            self._topics[topic].sources[node.endpoint] = False
+        if node.endpoint == self.carrier:
+            self._is_stale = True
+            self._settle_down()
+        if self.cluster.refresher is not None:
+            self.cluster.refresher.on_failure()
+
+    # -- the janitor
+
+    def tick(self, now: float) -> None:
+        """The janitor's round: new places, new attempts, and an end to what has waited too long."""
+        if self._topics:
+            self._settle_down()
+        due = [entry for entry in self._refused if entry[0] <= now]
+        self._refused = [entry for entry in self._refused if entry[0] > now]
+        for _, node, topic in due:
+            if topic in node.topics:
+                self._topics[topic].hops = 0
+                node.ask_again(topic)
+        for claim in list(takewhile(lambda claim: claim.deadline <= now, self._waiting)):
+            self._settle(claim, claim.subscription.trouble or self._failed(UNREACHABLE, self._trouble()))
+        for node in [node for node in self._nodes.values() if node.tick(now)]:
+            del self._nodes[node.endpoint]
+
+    def _trouble(self) -> str:
+        troubles = [f"{node.endpoint}: {node.failure}" for node in self._nodes.values() if node.failure]
+        return "; ".join(troubles[:3]) or "no node has confirmed the subscription"
+
+    def close(self) -> None:
+        """Close every connection; who waits is told."""
+        for claim in list(self._waiting):
+            self._settle(claim, self._failed(UNREACHABLE, "rproxy is stopping"))
+        for subscription in self._topics.values():
+            subscription.sources.clear()
+        for node in self._nodes.values():
+            node.close()
+        self._nodes.clear()

@@ -1,0 +1,43 @@
+"""Topics, and the pushes that tell of them."""
+
+import pytest
+
+from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.subscription import Kind, PushError, Subscription, Topic, strings_of
+from tests.support.pubsub import push
+
+
+def test_the_verbs_of_a_kind() -> None:
+    assert [kind.subscribe for kind in Kind] == [b"subscribe", b"psubscribe", b"ssubscribe"]
+    assert [kind.unsubscribe for kind in Kind] == [b"unsubscribe", b"punsubscribe", b"sunsubscribe"]
+    assert [kind.message for kind in Kind] == [b"message", b"pmessage", b"smessage"]
+
+
+def test_the_strings_of_a_push() -> None:
+    assert strings_of(push("message", b"a\r\nb", ""), 3) == [b"message", b"a\r\nb", b""]
+    assert strings_of(push("subscribe", "a", 1), 2) == [b"subscribe", b"a"]
+
+
+@pytest.mark.parametrize("data", [push("subscribe", "a", 1), b"*3\r\n$-1\r\n+a\r\n:1\r\n", push("pong", "")])
+def test_what_is_no_string_is_an_error(data: bytes) -> None:
+    with pytest.raises(PushError):
+        strings_of(data, 3)
+
+
+def test_a_subscription_is_confirmed_when_all_its_sources_are() -> None:
+    subscription = Subscription(Topic(Kind.CHANNEL, b"a"))
+    assert not subscription.is_confirmed
+    subscription.sources = {Endpoint("a", 1): True, Endpoint("b", 1): False}
+    assert not subscription.is_confirmed
+    subscription.sources[Endpoint("b", 1)] = True
+    assert subscription.is_confirmed
+
+
+def test_a_pattern_matches_channels() -> None:
+    subscription = Subscription(Topic(Kind.PATTERN, b"n[ae]ws.*"))
+    assert [subscription.matches(channel) for channel in (b"news.", b"naws.\n", b"news", b"nows.x")] == [
+        True,
+        True,
+        False,
+        False,
+    ]

@@ -6,6 +6,11 @@ _OWN_CONNECTION = "While it waits, the client has a connection of its own, from 
 _ONE_NODE_CLUSTER = "Describes rproxy as a cluster of one node, at the address the client used or `cluster_announce`."
 _NO_EFFECT = "Changes nothing: the read policy says who answers reads."
 _ALL_PRIMARIES = "What all primaries say, merged."
+_CLIENTS_COUNT = "Counts this worker's own clients; other workers and proxies as one each, where they listen."
+_ALL_ASKED = "Every node is asked."
+_SHARED = (
+    "Clients of a worker share one subscription upstream, made anew after a loss; what is said in the gap is missed."
+)
 _MAY_BE_PARTIAL = "With `fan_out_partial`, without the shards that are down."
 
 DIFFERENCES = {
@@ -51,6 +56,14 @@ DIFFERENCES = {
     "LATENCY|HISTOGRAM": "rproxy's own: from sending a command to its reply.",
     "MEMORY|STATS": _ALL_PRIMARIES,
     "PING": "Says that rproxy is there, whatever its nodes do.",
+    "PSUBSCRIBE": f"{_SHARED} Not inside a transaction.",
+    "PUBLISH": f"A worker publishes at the node it listens to. {_CLIENTS_COUNT}",
+    "PUBSUB|CHANNELS": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
+    "PUBSUB|NUMPAT": f"{_ALL_ASKED} A pattern counts once at every node. {_MAY_BE_PARTIAL}",
+    "PUBSUB|NUMSUB": f"{_ALL_ASKED} {_CLIENTS_COUNT} {_MAY_BE_PARTIAL}",
+    "PUBSUB|SHARDCHANNELS": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
+    "PUBSUB|SHARDNUMSUB": f"{_ALL_ASKED} {_CLIENTS_COUNT} {_MAY_BE_PARTIAL}",
+    "PUNSUBSCRIBE": "Not inside a transaction.",
     "RANDOMKEY": "A shard is drawn by its size.",
     "READONLY": _NO_EFFECT,
     "READWRITE": _NO_EFFECT,
@@ -61,7 +74,12 @@ DIFFERENCES = {
     ),
     "SCRIPT|EXISTS": "1 if all shards have it.",
     "SELECT": "Database 0 alone.",
+    "SPUBLISH": _CLIENTS_COUNT,
+    "SSUBSCRIBE": f"{_SHARED} Channels of several slots at once. Not inside a transaction.",
+    "SUBSCRIBE": f"{_SHARED} Keyspace notifications come from all primaries. Not inside a transaction.",
+    "SUNSUBSCRIBE": "Not inside a transaction.",
     "TIME": "The proxy's clock.",
+    "UNSUBSCRIBE": "Not inside a transaction.",
     "WATCH": "Keys of one slot. A slot that moves and a node that is lost count as a change.",
     "XREAD": f"Streams of several slots are asked for side by side, unless with BLOCK. {_OWN_CONNECTION}",
     "XREADGROUP": _OWN_CONNECTION,

@@ -44,6 +44,11 @@ def is_blocking(spec: CommandSpec, args: Sequence[bytes]) -> bool:
 # -- key finders
 
 
+def channel(args: Sequence[bytes]) -> Sequence[int]:
+    """The channel of SPUBLISH, which stands where a key would: found here, so that the command is looked at closely."""
+    return (1,)
+
+
 def counted(count_at: int, *, destination: int | None = None, may_be_none: bool = False, step: int = 1) -> KeyFinder:
     """The finder of keys that follow their number, which stands at ``count_at``; ``destination`` is a key before it.
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rproxy.commands.keys import counted, migrate, radius, sort, streams
+from rproxy.commands.keys import channel, counted, migrate, radius, sort, streams
 from rproxy.commands.spec import Access, KeyFinder, Plan, RequestPolicy, ResponsePolicy, Transaction
 
 
@@ -60,6 +60,7 @@ ONE_DATABASE = "ERR {} is not available through rproxy: a cluster has one databa
 
 NONE = Keys()
 FIRST = Keys(1, 1, 1)
+CHANNEL = Keys(1, 1, 1, find=channel)
 SECOND = Keys(2, 2, 1)
 TWO = Keys(1, 2, 1)
 ALL = Keys(1, -1, 1)
@@ -366,21 +367,21 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("SCRIPT|SHOW",      "8.0.0",   3, ADMIN, KEYED,     NONE,   "noscript"),
     ),
     "pubsub": (
-        Row("PSUBSCRIBE",           "2.0.0",  -2, LOCAL, NOT_YET,   NONE,  "pubsub noscript loading stale"),
-        Row("PUBLISH",              "2.0.0",   3, WRITE, KEYED,     NONE,  "-write pubsub loading stale fast"),
+        Row("PSUBSCRIBE",           "2.0.0",  -2, LOCAL, ANSWERED,  NONE,    "pubsub noscript loading stale", transaction=REFUSE),
+        Row("PUBLISH",              "2.0.0",   3, WRITE, KEYED,     NONE,    "-write pubsub loading stale fast"),
         Row("PUBSUB",               "2.8.0",  -2, ADMIN, CONTAINER, NONE),
-        Row("PUBSUB|CHANNELS",      "2.8.0",  -2, ADMIN, NOT_YET,   NONE,  "pubsub loading stale"),
-        Row("PUBSUB|HELP",          "6.2.0",   2, LOCAL, ANSWERED,  NONE,  "loading stale"),
-        Row("PUBSUB|NUMPAT",        "2.8.0",   2, ADMIN, NOT_YET,   NONE,  "pubsub loading stale"),
-        Row("PUBSUB|NUMSUB",        "2.8.0",  -2, ADMIN, NOT_YET,   NONE,  "pubsub loading stale"),
-        Row("PUBSUB|SHARDCHANNELS", "7.0.0",  -2, ADMIN, NOT_YET,   NONE,  "pubsub loading stale"),
-        Row("PUBSUB|SHARDNUMSUB",   "7.0.0",  -2, ADMIN, NOT_YET,   NONE,  "pubsub loading stale"),
-        Row("PUNSUBSCRIBE",         "2.0.0",  -1, LOCAL, NOT_YET,   NONE,  "pubsub noscript loading stale"),
-        Row("SPUBLISH",             "7.0.0",   3, WRITE, PLAIN,     FIRST, "-write pubsub loading stale fast"),
-        Row("SSUBSCRIBE",           "7.0.0",  -2, LOCAL, NOT_YET,   ALL,   "pubsub noscript loading stale"),
-        Row("SUBSCRIBE",            "2.0.0",  -2, LOCAL, NOT_YET,   NONE,  "pubsub noscript loading stale"),
-        Row("SUNSUBSCRIBE",         "7.0.0",  -1, LOCAL, NOT_YET,   ALL,   "pubsub noscript loading stale"),
-        Row("UNSUBSCRIBE",          "2.0.0",  -1, LOCAL, NOT_YET,   NONE,  "pubsub noscript loading stale"),
+        Row("PUBSUB|CHANNELS",      "2.8.0",  -2, LOCAL, ANSWERED,  NONE,    "pubsub loading stale"),
+        Row("PUBSUB|HELP",          "6.2.0",   2, LOCAL, ANSWERED,  NONE,    "loading stale"),
+        Row("PUBSUB|NUMPAT",        "2.8.0",   2, LOCAL, ANSWERED,  NONE,    "pubsub loading stale"),
+        Row("PUBSUB|NUMSUB",        "2.8.0",  -2, LOCAL, ANSWERED,  NONE,    "pubsub loading stale"),
+        Row("PUBSUB|SHARDCHANNELS", "7.0.0",  -2, LOCAL, ANSWERED,  NONE,    "pubsub loading stale"),
+        Row("PUBSUB|SHARDNUMSUB",   "7.0.0",  -2, LOCAL, ANSWERED,  NONE,    "pubsub loading stale"),
+        Row("PUNSUBSCRIBE",         "2.0.0",  -1, LOCAL, ANSWERED,  NONE,    "pubsub noscript loading stale", transaction=REFUSE),
+        Row("SPUBLISH",             "7.0.0",   3, WRITE, KEYED,     CHANNEL, "-write pubsub loading stale fast"),
+        Row("SSUBSCRIBE",           "7.0.0",  -2, LOCAL, ANSWERED,  ALL,     "pubsub noscript loading stale", transaction=REFUSE),
+        Row("SUBSCRIBE",            "2.0.0",  -2, LOCAL, ANSWERED,  NONE,    "pubsub noscript loading stale", transaction=REFUSE),
+        Row("SUNSUBSCRIBE",         "7.0.0",  -1, LOCAL, ANSWERED,  ALL,     "pubsub noscript loading stale", transaction=REFUSE),
+        Row("UNSUBSCRIBE",          "2.0.0",  -1, LOCAL, ANSWERED,  NONE,    "pubsub noscript loading stale", transaction=REFUSE),
     ),
     "transactions": (
         Row("DISCARD", "2.0.0",   1, LOCAL, ANSWERED, NONE, STATE, transaction=IMMEDIATE),

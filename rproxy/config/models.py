@@ -198,8 +198,11 @@ class LimitsConfig(Section):
     output_buffer_limit: Size = 64 * 1024**2
     """Bytes of replies that wait for one client; at the bound rproxy stops reading from it until it has taken some."""
 
+    max_subscriptions_per_client: Bound = 100_000
+    """Channels, patterns and sharded channels that one client may be subscribed to."""
+
     client_idle_timeout: Duration = 0.0
-    """The time after which a silent client is closed; 0 is never."""
+    """The time after which a silent client without subscriptions is closed; 0 is never."""
 
 
 class ListenerConfig(Section):

@@ -31,6 +31,7 @@ class Context:
     ``counted_before`` those at the last CONFIG RESETSTAT. ``parameters`` are those of CONFIG that are rproxy's own.
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
+    A client may have ``max_subscriptions``.
     """
 
     catalog: Catalog
@@ -47,6 +48,7 @@ class Context:
     parameters: dict[bytes, Parameter] = field(default_factory=lambda: dict(COMMON))
     local_commands: Counter[str] = field(default_factory=Counter)
     cluster_announce: Endpoint | None = None
+    max_subscriptions: int = 100_000
 
     @property
     def commands(self) -> NameIndex:

@@ -16,6 +16,8 @@ from rproxy.dispatch import (
     info,
     one_node,
     own_reports,
+    pubsub,
+    pubsub_info,
     server_config,
     subcommand_help,
     transaction,
@@ -87,6 +89,8 @@ def hello(command: Command, context: Context) -> bytes:
     if refusal is not None:
         return refusal
     session.speak(protocol)
+    if session.subscriber is not None:
+        session.subscriber.settle_state()
     facts: dict[bytes, encode.Value] = {
         b"server": context.server.name.encode(),
         b"version": context.server.version.encode(),
@@ -220,6 +224,8 @@ LOCAL: dict[bytes, Handler] = {
     **transaction.HANDLERS,
     **acl.HANDLERS,
     **authentication.HANDLERS,
+    **pubsub.HANDLERS,
+    **pubsub_info.HANDLERS,
 }
 """The handler of each local command, by its name in the command table."""
 

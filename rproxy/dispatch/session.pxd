@@ -12,6 +12,7 @@ cdef class Session:
     cdef readonly object states
     cdef public object client
     cdef public object user
+    cdef public object subscriber
     cdef readonly set at_close
     cdef public object transaction
     cdef public object watch

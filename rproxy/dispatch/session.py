@@ -10,6 +10,7 @@ from rproxy.acl.user import User
 from rproxy.acl.users import Users
 
 if TYPE_CHECKING:
+    from rproxy.dispatch.subscriber import Subscriber
     from rproxy.dispatch.transaction import Transaction
     from rproxy.dispatch.watch import Watch
 
@@ -62,9 +63,10 @@ class Session:
     ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
     ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path. ``is_held``: its
     next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any order, when the
-    client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches; ``unblock`` ends the
-    wait of a blocked client, with an error or as if its time were over, if it still waits. ``user`` is who it is, the
-    default user before it authenticates. ``created`` is a Unix time in seconds.
+    client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches; ``subscriber``: what
+    it is subscribed to, ``None`` if nothing; ``unblock`` ends the wait of a blocked client, with an error or as if its
+    time were over, if it still waits. ``user`` is who it is, the default user before it authenticates. ``created`` is a
+    Unix time in seconds.
     """
 
     __slots__ = (
@@ -84,6 +86,7 @@ class Session:
         "name",
         "protocol",
         "states",
+        "subscriber",
         "transaction",
         "unblock",
         "user",
@@ -112,6 +115,7 @@ class Session:
         self.transaction: Transaction | None = None
         self.watch: Watch | None = None
         self.unblock: Callable[[bool], bool] | None = None
+        self.subscriber: Subscriber | None = None
 
     def speak(self, protocol: int) -> None:
         """Speak RESP version ``protocol`` from now on."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from rproxy.commands.keys import is_blocking, key_positions
 from rproxy.commands.lookup import wrong_arity
 from rproxy.commands.spec import CommandSpec, Plan
+from rproxy.dispatch import publish
 from rproxy.dispatch.blocking import block
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
@@ -53,6 +54,8 @@ def forward(command: Command, context: Context) -> None:
     elif isinstance(place, bytes):
         command.reply(place)
     else:
+        if "pubsub" in spec.flags:
+            place = publish.prepare(command, place)
         send_whole(command, context, place.route, place.slot)
 
 

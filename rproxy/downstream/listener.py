@@ -154,7 +154,8 @@ class Listener:
             return
         self._idle_checked_at = now
         for connection in list(self.connections):
-            if now - connection.heard_at > limit and not connection.replies.pending():
+            is_silent = now - connection.heard_at > limit and connection.session.subscriber is None
+            if is_silent and not connection.replies.pending():
                 connection.close()
 
     def finish(self) -> None:

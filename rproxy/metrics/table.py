@@ -84,6 +84,10 @@ METRICS = (
     ),
     _counter("upstream_retries", "Requests sent again after a redirection or a lost connection.", "cluster"),
     _counter("redirections", "Replies that redirected a request (moved, ask, tryagain …).", "cluster", "kind"),
+    # subscriptions
+    _gauge("subscriptions", "Subscriptions of clients now; upstream they share one for each topic.", "cluster"),
+    _counter("messages_delivered", "Messages of subscriptions handed to clients.", "cluster"),
+    _counter("resubscriptions", "Subscriptions made anew, after a loss or at another node.", "cluster"),
     # topology
     _counter("topology_refreshes", "Refreshes of the topology (success, failure, refused).", "cluster", "result"),
     _gauge("topology_age_seconds", "Time since the topology was last confirmed.", "cluster", merge=Merge.MAX),

@@ -69,6 +69,10 @@ def _of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
     yield "rproxy_upstream_pinned_connections", (cluster.name, "in_use"), in_use
     yield "rproxy_upstream_pinned_connections", (cluster.name, "idle"), idle
     yield "rproxy_upstream_retries_total", labels, cluster.retries
+    subscriptions = cluster.subscriptions
+    yield "rproxy_subscriptions", labels, subscriptions.listening
+    yield "rproxy_messages_delivered_total", labels, subscriptions.delivered
+    yield "rproxy_resubscriptions_total", labels, subscriptions.renewed
     for failure, count in cluster.failures.items():
         yield "rproxy_upstream_failures_total", (cluster.name, failure), count
     for kind, count in cluster.redirections.items():

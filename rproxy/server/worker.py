@@ -129,6 +129,7 @@ class Worker:
             servers=self.servers,
             samples=lambda: [*self.samples(), *process_samples()],
             cluster_announce=Endpoint.parse(announce) if announce is not None else None,
+            max_subscriptions=settings.limits.max_subscriptions_per_client,
         )
 
     def _cluster(self, name: str, read_policy: ReadPolicy, listener: ListenerConfig) -> Cluster:

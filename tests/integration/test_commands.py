@@ -148,7 +148,7 @@ def test_keys_of_several_slots_are_refused_in_the_clusters_words(client: RawClie
 
 @pytest.mark.parametrize(
     "command",
-    ["SUBSCRIBE c", "WAIT 1 0"],
+    ["WAIT 1 0"],
 )
 def test_what_is_not_supported_yet_says_so_and_the_connection_stays(client: RawClient, command: str) -> None:
     reply = client.command(*command.split())

@@ -1,0 +1,55 @@
+"""PUBLISH and SPUBLISH: where a message goes, and how many clients are said to get it.
+
+Upstream, all clients of a worker are one subscriber. What a node answers is so corrected by what this worker knows: its
+own clients are counted one by one, those of other workers and proxies as the node counts them.
+"""
+
+from __future__ import annotations
+
+from rproxy.dispatch.command import Command
+from rproxy.dispatch.placement import Place
+from rproxy.resp import encode
+from rproxy.resp.wire import Chunk
+from rproxy.upstream.sink import Sink
+from rproxy.upstream.subscription import Kind, Topic
+from rproxy.upstream.subscriptions import Subscriptions
+
+
+class _Receivers(Sink):
+    """Corrects the number of receivers that the primary of ``slot`` answers, on its way to another sink."""
+
+    __slots__ = ("_sink", "_slot", "_subscriptions", "_topic")
+
+    def __init__(self, sink: Sink, subscriptions: Subscriptions, topic: Topic, slot: int) -> None:
+        self._sink = sink
+        self._subscriptions = subscriptions
+        self._topic = topic
+        self._slot = slot
+
+    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
+        """Take the node's answer: a number, or an error."""
+        reply = bytes(chunk[start:end])
+        if reply.startswith(b":"):
+            reply = encode.integer(self._corrected(int(reply[1:-2])))
+        self._sink.deliver(token, reply, 0, len(reply))
+
+    def _corrected(self, count: int) -> int:
+        heard = self._subscriptions.of(self._topic)
+        shard = self._subscriptions.cluster.topology.shard_of(self._slot) if self._slot >= 0 else None
+        if shard is not None:
+            count -= sum(subscription.sources.get(shard.primary, False) for subscription in heard)
+        return max(count, 0) + sum(subscription.clients for subscription in heard)
+
+
+def prepare(command: Command, place: Place) -> Place:
+    """Have the reply to a command that publishes corrected; where it goes.
+
+    A worker publishes at one node, that it listens to as well: so the messages of one client keep their order.
+    """
+    route, slot = place
+    subscriptions = route.cluster.subscriptions
+    kind = Kind.CHANNEL if slot < 0 else Kind.SHARD
+    if slot < 0:
+        slot = subscriptions.home_slot()
+    command.sink = _Receivers(command.sink, subscriptions, Topic(kind, command.args[1]), slot)
+    return Place(route, slot)

@@ -338,12 +338,14 @@ class Cluster:
             if request.answer is not None:
                 request.fail(request.answer)
             else:
-                self.answer_failure(request, UNREACHABLE, reason=self.trouble())
+                self.answer_failure(request, UNREACHABLE, reason=self.trouble(request.slot, request.is_read))
         for request in due:
             self.submit(request)
 
-    def trouble(self) -> str:
-        """What is known of the endpoints that fail, in a few words."""
+    def trouble(self, slot: int, is_read: bool) -> str:
+        """Why requests of ``slot`` are not taken, as far as it is known, in a few words."""
+        if slot >= 0 and self.pool_of(slot, is_read) is None:
+            return f"read_policy {self.read_policy.value} and no replica" if is_read else "nothing serves the slot"
         troubles = [f"{pool.endpoint}: {pool.failure}" for pool in self._pools.values() if pool.failure]
         return "; ".join(troubles[:3]) or "every connection is full"
 

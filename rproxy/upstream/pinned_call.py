@@ -95,7 +95,7 @@ class PinnedCall:
     def _seek_later(self) -> None:
         turn = self._cluster.turn
         if turn.tick() - self._seeking_since > self._cluster.op_timeout:
-            trouble = self._cluster.trouble()
+            trouble = self._cluster.trouble(self._slot, self._is_read)
             self._fail(self._last_error or UNREACHABLE.line(self._cluster.name, trouble))
         else:
             self._set_timer(RETRY_DELAY, self._seek)

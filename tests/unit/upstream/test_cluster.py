@@ -10,7 +10,7 @@ import pytest
 from rproxy.topology.read_policy import ReadPolicy
 from rproxy.topology.snapshot import NO_SHARD, Endpoint, Shard, Topology
 from rproxy.upstream.cluster import HOP_LIMIT
-from rproxy.upstream.failure import LOST, NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNSERVED_SLOT
+from rproxy.upstream.failure import LOST, NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import MIRRORED
 from tests.support.fake_node import CLOSE, SILENCE, Command, FakeNode, echo
@@ -405,7 +405,8 @@ async def test_a_replica_policy_without_replicas_never_reads_from_the_primary(
 ) -> None:
     primary = await start_node()
     upstream = make_upstream(topology_of((primary.endpoint,)), read_policy=ReadPolicy.REPLICA)
-    assert (await upstream.call("GET", "a", is_read=True)).startswith(b"-CLUSTERDOWN ")
+    line = UNREACHABLE.line("main", "read_policy replica and no replica")
+    assert await upstream.call("GET", "a", is_read=True) == line
     assert primary.received == []
 
 

@@ -40,12 +40,6 @@ def _info(names: Sequence[bytes], catalog: Catalog) -> Value:
     return [info_of(spec, catalog) if spec is not None else None for spec in specs]
 
 
-def _docs(names: Sequence[bytes], catalog: Catalog) -> Value:
-    found = (_find(name, catalog) for name in names)
-    specs: Iterable[CommandSpec] = [spec for spec in found if spec is not None] if names else described(catalog.specs)
-    return {shown_name(spec): docs_of(spec) for spec in specs}
-
-
 def _list(options: Sequence[bytes], catalog: Catalog) -> Value:
     specs = [spec for spec in catalog.specs if is_supported(spec)]
     if not options:
@@ -85,7 +79,6 @@ def _uses(args: Sequence[bytes], catalog: Catalog) -> list[Use]:
 ANSWERS: dict[bytes, Callable[[Sequence[bytes], Catalog], Value]] = {
     b"": _everything,
     b"COUNT": _count,
-    b"DOCS": _docs,
     b"GETKEYS": _get_keys,
     b"GETKEYSANDFLAGS": _get_keys_and_flags,
     b"INFO": _info,
@@ -115,6 +108,22 @@ _FILTERS: dict[bytes, Callable[[bytes, Catalog], Select]] = {
     b"PATTERN": _like,
 }
 """What COMMAND LIST selects, given the operand in lower case."""
+
+
+# -- COMMAND DOCS
+
+
+def documented(names: Sequence[bytes], catalog: Catalog) -> list[bytes]:
+    """Those of ``names`` that are supported, as they are shown; all commands if none are given."""
+    found = (_find(name, catalog) for name in names)
+    specs: Iterable[CommandSpec] = (spec for spec in found if spec is not None) if names else described(catalog.specs)
+    return [shown_name(spec) for spec in specs]
+
+
+def docs(names: Sequence[bytes], catalog: Catalog) -> Value:
+    """COMMAND DOCS in rproxy's words."""
+    specs = (_find(name, catalog) for name in names)
+    return {shown_name(spec): docs_of(spec) for spec in specs if spec is not None}
 
 
 def _find(name: bytes, catalog: Catalog) -> CommandSpec | None:

@@ -37,7 +37,7 @@ DIFFERENCES = {
     "CLUSTER|SLOTS": _ONE_NODE_CLUSTER,
     "COMMAND": "Lists what rproxy supports, and what its nodes have beyond the table.",
     "COMMAND|COUNT": "As COMMAND.",
-    "COMMAND|DOCS": "Says what rproxy does with a command; no arguments, complexity or history.",
+    "COMMAND|DOCS": "A node's, of what rproxy supports; rproxy's own, and short, where no node gives any.",
     "COMMAND|GETKEYSANDFLAGS": "As Redis 7.0.",
     "COMMAND|INFO": "As COMMAND; `null` for what is refused.",
     "COMMAND|LIST": "As COMMAND; FILTERBY MODULE goes by the prefix of the names.",

@@ -13,6 +13,7 @@ from rproxy.commands.lookup import CommandError
 from rproxy.dispatch import (
     acl,
     authentication,
+    command_docs,
     info,
     one_node,
     own_reports,
@@ -209,7 +210,6 @@ LOCAL: dict[bytes, Handler] = {
     b"RESET": reset,
     b"COMMAND": describe_commands,
     b"COMMAND|COUNT": describe_commands,
-    b"COMMAND|DOCS": describe_commands,
     b"COMMAND|GETKEYS": describe_commands,
     b"COMMAND|GETKEYSANDFLAGS": describe_commands,
     b"COMMAND|INFO": describe_commands,
@@ -219,6 +219,7 @@ LOCAL: dict[bytes, Handler] = {
     b"CLIENT|ID": client_id,
     b"CLIENT|SETINFO": client_set_info,
     **subcommand_help.HANDLERS,
+    **command_docs.HANDLERS,
     **one_node.HANDLERS,
     b"EXEC": execute_transaction,
     **transaction.HANDLERS,

@@ -23,6 +23,7 @@ from rproxy.commands.spec import Access, CommandSpec
 from rproxy.demo.embedded import EmbeddedRedis
 from rproxy.resp import encode
 from tests.support.client import RawClient
+from tests.support.proxy import Proxy
 
 UNFLAGGED = {
     b"EVAL": "a script may write",
@@ -386,3 +387,9 @@ def test_help_is_the_servers(name: str, shared_standalone: EmbeddedRedis, versio
         pytest.skip("HELP is compared with a Redis 7.0, which is not installed")
     expected = [text(line) for line in shared_standalone.call(name, "HELP")]
     assert help_of(COMMANDS.get(name.encode())) == expected
+
+
+def test_docs_are_the_servers(proxy: Proxy, direct: RawClient, version: tuple[int, int]) -> None:
+    with proxy.client() as client:
+        replies = [server.command("COMMAND", "DOCS", "GET", "zunion", "xinfo|stream") for server in (client, direct)]
+    assert replies[0] == replies[1] if version >= (7, 0) else b"Forwarded" in replies[0]

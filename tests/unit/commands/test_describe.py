@@ -34,7 +34,7 @@ def test_every_local_subcommand_is_answered() -> None:
     container = resolve(COMMANDS, [b"COMMAND"])
     assert container.subcommands is not None
     local = {name for name, spec in container.subcommands.items() if spec.plan == Plan.LOCAL}
-    assert local - {b"HELP"} == set(describe.ANSWERS) - {b""}
+    assert local - {b"DOCS", b"HELP"} == set(describe.ANSWERS) - {b""}
 
 
 def test_info_of_a_command() -> None:
@@ -105,21 +105,24 @@ def test_list_with_wrong_options(words: tuple[bytes, ...]) -> None:
     assert refused(b"LIST", *words) == b"-ERR syntax error\r\n"
 
 
+def docs(*names: bytes) -> Any:
+    """What rproxy itself says of these commands."""
+    return describe.docs(describe.documented(names, CATALOG), CATALOG)
+
+
 def test_docs() -> None:
-    docs = ask(b"DOCS")
-    assert len(docs) == ask(b"COUNT")
-    for document in docs.values():
-        fields = document
+    assert len(docs()) == ask(b"COUNT")
+    for fields in docs().values():
         assert fields.keys() >= {b"summary", b"since", b"group"}
         assert fields[b"group"].decode() in GROUPS
-    get = docs[b"get"]
+    get = docs(b"GET")[b"get"]
     assert get == {b"summary": b"Forwarded to the shard of its key.", b"since": b"1.0.0", b"group": b"string"}
 
 
 def test_docs_of_names() -> None:
-    docs = ask(b"DOCS", b"OBJECT", b"nope", b"xinfo|stream", b"SHUTDOWN")
-    assert list(docs) == [b"object", b"xinfo|stream"]
-    assert b"object|freq" in docs[b"object"][b"subcommands"]
+    found = docs(b"OBJECT", b"nope", b"xinfo|stream", b"SHUTDOWN")
+    assert list(found) == [b"object", b"xinfo|stream"]
+    assert b"object|freq" in found[b"object"][b"subcommands"]
 
 
 def test_every_spec_has_a_summary() -> None:
@@ -196,7 +199,8 @@ def test_learned_commands_are_described_too() -> None:
     assert (name, arity, flags) == (b"json.set", -2, ("write", "module"))
     assert told(b"INFO", b"x.config") == [None]
     assert told(b"LIST", b"FILTERBY", b"MODULE", b"JSON") == [b"json.set", b"json.mget"]
-    assert told(b"DOCS", b"json.set")[b"json.set"][b"group"] == b"module"
+    described: Any = describe.docs([b"json.set"], catalog)
+    assert described[b"json.set"][b"group"] == b"module"
     assert told(b"GETKEYSANDFLAGS", b"json.mget", b"1", b"a", b"b") == [[b"a", ("RO",)]]
 
 
@@ -216,7 +220,7 @@ def test_every_tip_is_of_a_row() -> None:
 
 def test_the_whole_reply_can_be_encoded() -> None:
     assert encode.reply(ask()).startswith(b"*%d\r\n" % ask(b"COUNT"))
-    assert encode.reply(ask(b"DOCS")).startswith(b"*%d\r\n" % (2 * ask(b"COUNT")))
+    assert encode.reply(docs()).startswith(b"*%d\r\n" % (2 * ask(b"COUNT")))
 
 
 def test_what_clients_may_ask_is_supported() -> None:

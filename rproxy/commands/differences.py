@@ -14,6 +14,7 @@ _SHARED = (
 _MAY_BE_PARTIAL = "With `fan_out_partial`, without the shards that are down."
 
 DIFFERENCES = {
+    "ASKING": "Changes nothing: rproxy follows redirections itself.",
     "BGSAVE": "Every primary saves.",
     "BLMOVE": _OWN_CONNECTION,
     "BLMPOP": _OWN_CONNECTION,

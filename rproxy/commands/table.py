@@ -399,7 +399,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("CLIENT|GETREDIR",     "6.0.0",   2, LOCAL, NOT_YET,   NONE, "noscript loading stale"),
         Row("CLIENT|HELP",         "5.0.0",   2, LOCAL, ANSWERED,  NONE, "loading stale"),
         Row("CLIENT|ID",           "5.0.0",   2, LOCAL, ANSWERED,  NONE, "noscript loading stale"),
-        Row("CLIENT|IMPORT-SOURCE", "8.1.0",  3, LOCAL, NOT_YET,   NONE, "noscript loading stale"),
+        Row("CLIENT|IMPORT-SOURCE","8.1.0",   3, LOCAL, NOT_YET,   NONE, "noscript loading stale"),
         Row("CLIENT|INFO",         "6.2.0",   2, LOCAL, NOT_YET,   NONE, "noscript loading stale"),
         Row("CLIENT|KILL",         "2.4.0",  -3, LOCAL, NOT_YET,   NONE, "admin noscript loading stale"),
         Row("CLIENT|LIST",         "2.4.0",  -2, LOCAL, NOT_YET,   NONE, "admin noscript loading stale"),
@@ -504,7 +504,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("TIME",                    "2.6.0",   1, LOCAL, ANSWERED,     NONE,   "loading stale fast"),
     ),
     "cluster": (
-        Row("ASKING",                        "3.0.0",   1, ADMIN, INTERNAL,  NONE, "fast"),
+        Row("ASKING",                        "3.0.0",   1, LOCAL, ANSWERED,  NONE, "fast"),
         Row("CLUSTER",                       "3.0.0",  -2, ADMIN, CONTAINER, NONE),
         Row("CLUSTER|ADDSLOTS",              "3.0.0",  -3, ADMIN, ONE_NODE,  NONE, "admin stale no_async_loading"),
         Row("CLUSTER|ADDSLOTSRANGE",         "7.0.0",  -4, ADMIN, ONE_NODE,  NONE, "admin stale no_async_loading"),

@@ -205,6 +205,7 @@ LOCAL: dict[bytes, Handler] = {
     b"SELECT": select,
     b"TIME": server_time,
     b"HELLO": hello,
+    b"ASKING": accept,
     b"READONLY": accept,
     b"READWRITE": accept,
     b"RESET": reset,

@@ -50,6 +50,7 @@ def test_every_local_row_has_a_handler_and_every_handler_a_row() -> None:
         ),
         (["READONLY"], b"+OK\r\n"),
         (["READWRITE"], b"+OK\r\n"),
+        (["ASKING"], b"+OK\r\n"),
         (["CLIENT", "ID"], b":1\r\n"),
         (["CLIENT", "GETNAME"], b"$-1\r\n"),
         (["QUIT"], b"+OK\r\n"),

@@ -11,10 +11,14 @@ _ALL_ASKED = "Every node is asked."
 _SHARED = (
     "Clients of a worker share one subscription upstream, made anew after a loss; what is said in the gap is missed."
 )
+_RULES_AS_GIVEN = "Rules on commands are shown as they were given, where Redis 7.0 words them anew."
 _MAY_BE_PARTIAL = "With `fan_out_partial`, without the shards that are down."
 
 DIFFERENCES = {
     "ASKING": "Changes nothing: rproxy follows redirections itself.",
+    "ACL|GETUSER": _RULES_AS_GIVEN,
+    "ACL|LIST": _RULES_AS_GIVEN,
+    "ACL|LOG": "Of the worker that serves the client.",
     "BGSAVE": "Every primary saves.",
     "BLMOVE": _OWN_CONNECTION,
     "BLMPOP": _OWN_CONNECTION,

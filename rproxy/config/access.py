@@ -5,7 +5,8 @@ from __future__ import annotations
 from rproxy.acl.rules import user_of
 from rproxy.acl.user import DEFAULT, User
 from rproxy.acl.users import Users
-from rproxy.config.models import RedisProxyConfig, UserConfig
+from rproxy.config.credentials import UserConfig
+from rproxy.config.models import RedisProxyConfig
 
 _EVERYTHING = "on ~* &* +@all"
 

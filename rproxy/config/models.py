@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from rproxy.config.converters import Address
+from rproxy.config.credentials import EndpointAuthConfig, UserConfig, check_password
 from rproxy.config.fields import (
     AnyCase,
     Bound,
@@ -27,15 +28,9 @@ from rproxy.config.fields import (
     TcpAddress,
     Timeout,
     UserName,
-    UserRules,
 )
+from rproxy.config.section import Section
 from rproxy.topology.read_policy import ReadPolicy
-
-
-class Section(BaseModel):
-    """What the sections share: an unknown key is an error, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class AdminConfig(Section):
@@ -117,22 +112,6 @@ class SettingsConfig(Section):
 
     read_policy: Policy = ReadPolicy.PRIMARY
     """Which nodes answer reads: primary, prefer_primary, replica, prefer_replica or any. Writes go to primaries."""
-
-
-class UserConfig(Section):
-    """Someone who may come in, and what they may do."""
-
-    name: UserName
-    """The user's name; ``default`` is who a client is before it authenticates."""
-
-    rules: UserRules
-    """What ACL SETUSER takes, in one text: on >password ~app:* &news.* +@read -@dangerous."""
-
-    passwords: tuple[Secret, ...] = ()
-    """Passwords beside those of the rules, for instance with blanks in them. They are never shown."""
-
-    password_files: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Files with further passwords, one in each, relative to the configuration file."""
 
 
 class RedisProxyConfig(Section):
@@ -281,15 +260,23 @@ class ClusterConfig(Section):
     password_file: Annotated[str, Field(min_length=1)] | None = None
     """A file with the password instead, relative to the configuration file; a line break at its end does not count."""
 
+    endpoint_auth: tuple[EndpointAuthConfig, ...] = ()
+    """Endpoints that want another user or password than the rest."""
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if self.type == "standalone" and len(self.endpoints) > 1:
             raise ValueError("a standalone cluster has one endpoint; several are seeds of type: redis_cluster")
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("has both password and password_file; one of them is enough")
-        if self.username is not None and self.password is None and self.password_file is None:
-            raise ValueError("has a username but neither password nor password_file")
+        endpoints = [auth.endpoint for auth in self.endpoint_auth]
+        for endpoint in endpoints:
+            if endpoints.count(endpoint) > 1:
+                raise ValueError(f"says twice what to authenticate with at {endpoint}")
+        check_password(self)
         return self
+
+    def auth_at(self, endpoint: str) -> ClusterConfig | EndpointAuthConfig:
+        """What has the user and the password for ``endpoint``: its own entry, or else the cluster itself."""
+        return next((auth for auth in self.endpoint_auth if auth.endpoint == endpoint), self)
 
 
 class Config(Section):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from rproxy.config.models import ClusterConfig, Config, ListenerConfig, UserConfig
+from rproxy.config.credentials import EndpointAuthConfig, UserConfig
+from rproxy.config.models import ClusterConfig, Config, ListenerConfig
 from rproxy.config.problems import InvalidConfigError, Loc, Problem
+
+HasPassword = TypeVar("HasPassword", ClusterConfig, EndpointAuthConfig)
 
 _LARGEST = 65536
 """Bytes: more is no password but the wrong file."""
@@ -39,10 +42,17 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def cluster(self, cluster: ClusterConfig, loc: Loc) -> ClusterConfig:
-        """The cluster with its password."""
-        if cluster.password_file is None:
-            return cluster
-        return cluster.model_copy(update={"password": self._read(cluster.password_file, (*loc, "password_file"))})
+        """The cluster with its passwords."""
+        auths = tuple(
+            self._with_password(auth, (*loc, "endpoint_auth", index))
+            for index, auth in enumerate(cluster.endpoint_auth)
+        )
+        return self._with_password(cluster, loc).model_copy(update={"endpoint_auth": auths})
+
+    def _with_password(self, section: HasPassword, loc: Loc) -> HasPassword:
+        if section.password_file is None:
+            return section
+        return section.model_copy(update={"password": self._read(section.password_file, (*loc, "password_file"))})
 
     def listener(self, listener: ListenerConfig, loc: Loc) -> ListenerConfig:
         """The listener with the passwords of its clients."""
@@ -71,8 +81,9 @@ def masked(config: Config) -> dict[str, Any]:
     """The whole configuration with its defaults, as a file would write it; secrets are ``********``."""
     data = config.model_dump(mode="json", exclude_none=True)
     for cluster in data["clusters"]:
-        if "password_file" in cluster:
-            cluster.pop("password", None)
+        for section in (cluster, *cluster["endpoint_auth"]):
+            if "password_file" in section:
+                section.pop("password", None)
     for listener in data["listeners"]:
         proxy = listener["redis_proxy"]
         _leave_out_read(proxy, "downstream_auth_passwords", "downstream_auth_password_files")

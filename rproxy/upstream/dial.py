@@ -29,12 +29,19 @@ class DialError(Exception):
     """The endpoint cannot be used; the text says why in a few words, without secrets."""
 
 
-def handshake(settings: ClusterConfig, is_readonly: bool = False, is_resp3: bool = False) -> list[list[bytes]]:
-    """The commands that make a new connection ready; every one must be answered without an error."""
+class RefusedError(DialError):
+    """The endpoint is there, and refuses the handshake: an operator has to do something about it."""
+
+
+def handshake(
+    settings: ClusterConfig, endpoint: Endpoint, is_readonly: bool = False, is_resp3: bool = False
+) -> list[list[bytes]]:
+    """The commands that make a new connection to ``endpoint`` ready; all must be answered without an error."""
     commands: list[list[bytes]] = []
-    if settings.password is not None:
-        user = [settings.username.encode()] if settings.username else []
-        commands.append([b"AUTH", *user, settings.password.get_secret_value().encode()])
+    auth = settings.auth_at(str(endpoint))
+    if auth.password is not None:
+        user = [auth.username.encode()] if auth.username else []
+        commands.append([b"AUTH", *user, auth.password.get_secret_value().encode()])
     if is_resp3:
         commands.append([b"HELLO", b"3"])
     if is_readonly:
@@ -106,7 +113,7 @@ async def _connect(endpoint: Endpoint) -> socket.socket:
 async def _shake_hands(sock: socket.socket, commands: Sequence[Sequence[bytes]]) -> None:
     for command, answer in zip(commands, await _exchange(sock, commands), strict=True):
         if isinstance(answer, Exception):
-            raise DialError(f"{command[0].decode()} was refused: {answer}")
+            raise RefusedError(f"{command[0].decode()} was refused: {answer}")
 
 
 async def _exchange(sock: socket.socket, commands: Sequence[Sequence[bytes]]) -> list[Any]:

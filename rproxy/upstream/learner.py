@@ -122,7 +122,7 @@ class Learner:
     async def _questions(self, endpoint: Endpoint, *questions: list[bytes]) -> list[Any]:
         settings = self._cluster.settings
         limit = settings.cluster_refresh_timeout
-        return await ask(endpoint, handshake(settings), questions, settings.connect_timeout, limit)
+        return await ask(endpoint, handshake(settings, endpoint), questions, settings.connect_timeout, limit)
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble once."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from rproxy.topology.snapshot import Endpoint
 from rproxy.transport.attach import attach
 from rproxy.upstream.connection import UpstreamConnection
-from rproxy.upstream.dial import DialError, dial, handshake
+from rproxy.upstream.dial import DialError, RefusedError, dial, handshake
 from rproxy.upstream.pinned import PinnedConnection, Pins
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 BACKOFF_FIRST = 0.025
 BACKOFF_MOST = 1.0
 """Seconds between attempts to reach an endpoint: doubled from the first to the most, each with jitter."""
+
+log = logging.getLogger("rproxy.upstream")
 
 
 class Pool:
@@ -95,10 +98,12 @@ class Pool:
     async def _dial(self, connection: UpstreamConnection | PinnedConnection, is_resp3: bool) -> None:
         settings = self.cluster.settings
         try:
-            commands = handshake(settings, self.is_readonly, is_resp3)
+            commands = handshake(settings, self.endpoint, self.is_readonly, is_resp3)
             sock = await dial(self.endpoint, commands, settings.connect_timeout)
         except DialError as error:
             self.traffic.failed += 1
+            if isinstance(error, RefusedError) and self.failure != str(error):
+                log.warning("cluster %s: %s: %s", self.cluster.name, self.endpoint, error)
             connection.on_lost(str(error))
             return
         if not connection.is_open:

@@ -114,7 +114,7 @@ class Refresher:
         limit = settings.cluster_refresh_timeout
         try:
             async with asyncio.timeout(limit):
-                commands = handshake(settings)
+                commands = handshake(settings, endpoint)
                 slots, info = await ask(endpoint, commands, QUESTIONS, min(settings.connect_timeout, limit), limit)
         except TimeoutError:
             raise DialError(f"no answer within {limit:g} s") from None

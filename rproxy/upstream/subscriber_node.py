@@ -80,7 +80,7 @@ class SubscriberNode:
         cluster = self._cluster
         settings = cluster.settings
         try:
-            sock = await dial(self.endpoint, handshake(settings), settings.connect_timeout)
+            sock = await dial(self.endpoint, handshake(settings, self.endpoint), settings.connect_timeout)
             connection = SubscriberConnection(self, cluster.turn, cluster.traffic)
             await attach(cluster.turn, sock, connection)
         except DialError as error:

@@ -16,7 +16,7 @@ from rproxy.config.schema import schema, schema_text
 CONFIG = Path(__file__).parents[3] / "config"
 FULL = (CONFIG / "full.yaml").read_text()
 COMMENTED_KEY = re.compile(r"^( *)# (password_file): ", re.MULTILINE)
-"""The one key that cannot stand beside another, ``password``."""
+"""The keys that cannot stand beside another, ``password``."""
 SECTIONS = {key.path for key in keys() if key.is_section}
 
 
@@ -76,8 +76,9 @@ def test_the_minimal_example_has_only_what_is_needed() -> None:
 
 def test_the_full_example_names_every_key() -> None:
     data = yaml.safe_load(FULL)
-    (_, commented) = COMMENTED_KEY.findall(FULL)[0]
-    named = {path for path, _ in places(data)} | {f"clusters[].{commented}"}
+    assert len(COMMENTED_KEY.findall(FULL)) == 2
+    commented = {"clusters[].password_file", "clusters[].endpoint_auth[].password_file"}
+    named = {path for path, _ in places(data)} | commented
     same_below = "listeners[].redis_proxy.prefix_routes.routes[].request_mirror_policy[]."
     assert named == {key.path for key in keys() if not key.path.startswith(same_below)}
 
@@ -97,10 +98,12 @@ def test_every_key_of_the_full_example_has_a_comment() -> None:
     assert [line for line in lines if not re.search(r" # \w", line)] == []
 
 
-def test_the_commented_key_can_stand_where_it_is(tmp_path: Path) -> None:
+def test_the_commented_keys_can_stand_where_they_are(tmp_path: Path) -> None:
     text = COMMENTED_KEY.sub(r"\1\2: ", re.sub(r"^ *password: .*\n", "", FULL, flags=re.MULTILINE))
-    (tmp_path / "main.password").write_text("secret\n")
+    for name in ("main.password", "redis-1.password"):
+        (tmp_path / name).write_text("secret\n")
     (tmp_path / "full.yaml").write_text(text)
-    password = load(tmp_path / "full.yaml").clusters[0].password
-    assert password is not None
-    assert password.get_secret_value() == "secret"
+    cluster = load(tmp_path / "full.yaml").clusters[0]
+    for password in (cluster.password, cluster.endpoint_auth[0].password):
+        assert password is not None
+        assert password.get_secret_value() == "secret"

@@ -15,6 +15,7 @@ from rproxy.upstream.dial import DialError, ask, dial, handshake
 from tests.support.fake_node import CLOSE, SILENCE
 
 SECRET = "correct horse"
+HERE = Endpoint("redis-1", 6379)
 
 
 def settings(**keys: Any) -> ClusterConfig:
@@ -39,7 +40,20 @@ def settings(**keys: Any) -> ClusterConfig:
 def test_the_handshake_authenticates_first(
     keys: dict[str, str], is_readonly: bool, is_resp3: bool, commands: list[list[bytes]]
 ) -> None:
-    assert handshake(settings(**keys), is_readonly, is_resp3) == commands
+    assert handshake(settings(**keys), HERE, is_readonly, is_resp3) == commands
+
+
+@pytest.mark.parametrize(
+    ("auth", "commands"),
+    [
+        ({"endpoint": "redis-1:6379", "password": "own"}, [[b"AUTH", b"own"]]),
+        ({"endpoint": "redis-1:6379", "username": "me", "password": "own"}, [[b"AUTH", b"me", b"own"]]),
+        ({"endpoint": "redis-1:6379"}, []),
+        ({"endpoint": "redis-2:6379", "password": "own"}, [[b"AUTH", b"app", b"correct horse"]]),
+    ],
+)
+def test_an_endpoint_may_want_another_password(auth: dict[str, str], commands: list[list[bytes]]) -> None:
+    assert handshake(settings(username="app", password=SECRET, endpoint_auth=[auth]), HERE) == commands
 
 
 async def test_a_dialed_socket_is_ready_after_its_handshake(start_node: Any) -> None:
@@ -60,7 +74,7 @@ async def test_without_a_handshake_nothing_is_said(start_node: Any) -> None:
 async def test_a_refused_password_is_told_without_the_password(start_node: Any) -> None:
     node = await start_node({"AUTH": b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"})
     with pytest.raises(DialError) as caught:
-        await dial(node.endpoint, handshake(settings(password=SECRET, username="app")), 1.0)
+        await dial(node.endpoint, handshake(settings(password=SECRET, username="app"), node.endpoint), 1.0)
     assert str(caught.value) == "AUTH was refused: WRONGPASS invalid username-password pair or user is disabled."
     assert SECRET not in str(caught.value)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from rproxy.topology.snapshot import Endpoint
 from rproxy.transport.connection import Turn
 from rproxy.upstream.pool import BACKOFF_FIRST, BACKOFF_MOST, Pool
@@ -115,6 +117,17 @@ async def test_a_refused_handshake_counts_as_a_failure(start_node: Any, make_ups
     assert b"secret" not in answer
     assert node.count("SET") == 0
     assert pool.is_down()
+
+
+async def test_a_refusal_is_logged_once(start_node: Any, make_upstream: Any, caplog: pytest.LogCaptureFixture) -> None:
+    node, upstream, _ = await connected(start_node, make_upstream, password="secret")
+    node.answers["AUTH"] = b"-WRONGPASS invalid\r\n"
+    upstream.send("SET", "a", "1")
+    upstream.send("SET", "a", "1", affinity=1)
+    await upstream.until(lambda: node.count("AUTH") > 3)
+    (record,) = caplog.records
+    assert record.getMessage() == f"cluster main: {node.endpoint}: AUTH was refused: WRONGPASS invalid"
+    await upstream.replies.have(2)
 
 
 async def test_a_lost_connection_is_no_reason_to_back_off(start_node: Any, make_upstream: Any) -> None:

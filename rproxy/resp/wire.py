@@ -1,4 +1,4 @@
-"""Scanners of RESP bytes: where in a chunk a command or a reply begins and ends.
+"""Scanners of RESP bytes: where in a chunk a command (and, in ``reply_scanner``, a reply) begins and ends.
 
 This is the Python form, used where ``wire.pyx`` was not compiled and as the oracle of its differential tests; both
 behave alike to the byte. A *chunk* is ``bytes`` or ``bytearray``; positions count from its beginning, spans of
@@ -10,15 +10,16 @@ Framing follows RESP (requests: arrays of bulk strings, or inline commands) and 
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rproxy.resp.encode import command as encode_command
 from rproxy.resp.hash_slot import hash_slot
 from rproxy.resp.inline import split_inline
+from rproxy.resp.lengths import INVALID, LINE_MAX, PARTIAL, SHORT, TOO_LONG, Chunk, read_length
 from rproxy.resp.name_index import NameIndex
+from rproxy.resp.reply_scanner import ReplyScanner
 
-Chunk = bytes | bytearray
+__all__ = ["COMMAND", "EMPTY", "MALFORMED", "NEED_MORE", "Chunk", "ReplyScanner", "RequestScanner"]
 
 NEED_MORE = 0
 """The chunk ends inside a command; ``needed`` says how many bytes there must be before another try can get on."""
@@ -29,35 +30,14 @@ EMPTY = 2
 MALFORMED = -1
 """The stream cannot be read on; ``error`` says why in Redis's words."""
 
-_LINE_MAX = 65536
-_REPLY_LINE_MAX = 1048576
 _UNTRUSTED_ARGUMENTS = 10
 _UNTRUSTED_SIZE = 16384
 
-_NUMBER = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
-_SHORT = 4096
-_COUNTS = {b"*%d" % number: number for number in range(1, _SHORT)}
-_BULKS_AFTER = {b"\r\n$%d" % number: number for number in range(_SHORT)}
-_BULK_SIZES = {b"$%d" % number: number for number in range(_SHORT)}
+_COUNTS = {b"*%d" % number: number for number in range(1, SHORT)}
+_BULKS_AFTER = {b"\r\n$%d" % number: number for number in range(SHORT)}
 """What nearly all lines of lengths say: looked up, not parsed. That of an argument is looked up together with the end
 of the line before it, which is so checked without a step of its own."""
 _CRLF = b"\r\n"
-_PARTIAL = 0
-_TOO_LONG = -1
-_INVALID = -2
-
-
-def _read_length(chunk: Chunk, position: int, end: int) -> tuple[int, int, bool]:
-    """``(position after the line, number, the line ends with CRLF)``; a first item below 1 tells why there is none."""
-    stop = chunk.find(b"\r", position, end)
-    if stop < 0:
-        return (_TOO_LONG if end - position > _LINE_MAX else _PARTIAL), 0, True
-    if stop + 1 >= end:
-        return _PARTIAL, 0, True
-    text = chunk[position:stop]
-    if not _NUMBER.match(text):
-        return _INVALID, 0, True
-    return stop + 2, int(text), chunk[stop + 1] == 0x0A
 
 
 class RequestScanner:
@@ -93,7 +73,7 @@ class RequestScanner:
     def __init__(self) -> None:
         self.max_arguments = 1024 * 1024
         self.max_argument_size = 512 * 1024 * 1024
-        self.max_inline_size = _LINE_MAX
+        self.max_inline_size = LINE_MAX
         self.is_trusted = True
         self.error = b""
         self.chunk: Chunk = b""
@@ -133,7 +113,7 @@ class RequestScanner:
 
     def _scan_plainly(self, chunk: Chunk, start: int, end: int) -> bool:
         """Scan a command that is all there and has nothing unusual; false, and nothing done, for any other."""
-        if type(chunk) is not bytes or not self.is_trusted or self.max_argument_size < _SHORT:
+        if type(chunk) is not bytes or not self.is_trusted or self.max_argument_size < SHORT:
             return False
         find = chunk.find
         opening, count, name = self._opening
@@ -198,13 +178,13 @@ class RequestScanner:
         return COMMAND
 
     def _scan_count(self, chunk: Chunk, start: int, end: int) -> int:
-        after, number, is_regular = _read_length(chunk, start + 1, end)
-        if after == _PARTIAL:
+        after, number, is_regular = read_length(chunk, start + 1, end)
+        if after == PARTIAL:
             self.needed = end - start + 1
             return NEED_MORE
-        if after == _TOO_LONG:
+        if after == TOO_LONG:
             return self._fail(b"too big mbulk count string")
-        if after == _INVALID or number > self.max_arguments:
+        if after == INVALID or number > self.max_arguments:
             return self._fail(b"invalid multibulk length")
         if number > _UNTRUSTED_ARGUMENTS and not self.is_trusted:
             return self._fail(b"unauthenticated multibulk length")
@@ -223,12 +203,12 @@ class RequestScanner:
             return NEED_MORE
         if chunk[position] != 0x24:
             return self._fail(b"expected '$', got '%c'" % (chunk[position],))
-        after, number, is_regular = _read_length(chunk, position + 1, end)
-        if after == _PARTIAL:
+        after, number, is_regular = read_length(chunk, position + 1, end)
+        if after == PARTIAL:
             return NEED_MORE
-        if after == _TOO_LONG:
+        if after == TOO_LONG:
             return self._fail(b"too big bulk count string")
-        if after == _INVALID or not 0 <= number <= self.max_argument_size:
+        if after == INVALID or not 0 <= number <= self.max_argument_size:
             return self._fail(b"invalid bulk length")
         if number > _UNTRUSTED_SIZE and not self.is_trusted:
             return self._fail(b"unauthenticated bulk length")
@@ -313,112 +293,3 @@ class RequestScanner:
         if not 0 <= index < self.argc:
             raise IndexError(index)
         return self.base + self._spans[index][1] + 2
-
-
-_LINES = frozenset(b"+-:_,#(")
-_BULKS = frozenset(b"$!=")
-_AGGREGATES = frozenset(b"*%~>|")
-_PAIRED = frozenset(b"%|")
-_ATTRIBUTE = 0x7C
-
-
-class ReplyScanner:
-    """Frames the replies of one node, RESP2 and RESP3, without reading what they say.
-
-    One count of the elements still to come is all the state that nesting needs, so depth costs nothing. ``first`` is
-    the type byte of the reply. ``max_size`` bounds a bulk string.
-    """
-
-    __slots__ = ("_offset", "_pending", "first", "max_size", "needed")
-
-    def __init__(self, max_size: int = 512 * 1024 * 1024) -> None:
-        self.max_size = max_size
-        self.first = 0
-        self.needed = 1
-        self._offset = 0
-        self._pending = 0
-
-    def is_mid_reply(self) -> bool:
-        """Whether a reply was begun and not ended."""
-        return self._pending > 0
-
-    def next(self, chunk: Chunk, start: int, end: int) -> int:
-        """The size of the reply at ``chunk[start:end]``; 0 if it ends later, -1 if it is no RESP.
-
-        A scan that needs more goes on where it stopped, as long as the same reply begins at ``start`` again.
-        """
-        if end <= start:
-            return 0
-        if self._pending == 0:
-            self.first = chunk[start]
-            size = self._frame_plainly(chunk, start, end)
-            if size:
-                return size
-        position = start + self._offset
-        pending = self._pending or 1
-        while pending > 0:
-            if position >= end:
-                self.needed = position + 1 - start
-                break
-            kind = chunk[position]
-            after, elements = self._element(chunk, kind, position, end)
-            if after < 0:
-                return -1
-            if after == 0:
-                self.needed = max(elements, end + 1) - start
-                break
-            pending += elements - 1
-            if pending > 0xFFFFFFFF:
-                return -1
-            position = after
-        if pending > 0:
-            self._pending = pending
-            self._offset = position - start
-            return 0
-        self._pending = 0
-        self._offset = 0
-        self.needed = 1
-        return position - start
-
-    def _frame_plainly(self, chunk: Chunk, start: int, end: int) -> int:
-        """The size of a line or a short bulk string that is all there; 0 for any other reply."""
-        stop = chunk.find(_CRLF, start, end)
-        if stop < 0:
-            return 0
-        length = _BULK_SIZES.get(bytes(chunk[start:stop]))
-        if length is None:
-            return stop + 2 - start if self.first in _LINES and chunk.find(b"\n", start, stop) < 0 else 0
-        after = stop + 2 + length
-        is_whole = after + 2 <= end and chunk[after : after + 2] == _CRLF and length <= self.max_size
-        return after + 2 - start if is_whole else 0
-
-    def _element(self, chunk: Chunk, kind: int, position: int, end: int) -> tuple[int, int]:
-        """``(position after the element's own bytes, elements it announces)``.
-
-        A first item of -1 means garbage, of 0 that the element ends later: not before the position in the second item.
-        """
-        if kind in _LINES:
-            stop = chunk.find(b"\n", position, end)
-            if stop < 0:
-                return (-1 if end - position > _REPLY_LINE_MAX else 0), 0
-            return (stop + 1 if chunk[stop - 1] == 0x0D else -1), 0
-        if kind not in _BULKS and kind not in _AGGREGATES:
-            return -1, 0
-        after, number, is_regular = _read_length(chunk, position + 1, end)
-        if after <= 0:
-            return (0 if after == _PARTIAL else -1), 0
-        if number < -1 or not is_regular:
-            return -1, 0
-        if kind in _AGGREGATES:
-            if number > 0x7FFFFFFF:
-                return -1, 0
-            elements = max(number, 0) * (2 if kind in _PAIRED else 1)
-            return after, elements + (kind == _ATTRIBUTE)
-        if number > self.max_size:
-            return -1, 0
-        if number < 0:
-            return after, 0
-        stop = after + number
-        if end < stop + 2:
-            return 0, stop + 2
-        return (stop + 2 if chunk[stop] == 0x0D and chunk[stop + 1] == 0x0A else -1), 0

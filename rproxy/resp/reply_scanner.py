@@ -1,0 +1,117 @@
+"""The scanner of replies in its Python form; the compiled one is in ``wire.pyx``, and both behave alike to the byte."""
+
+from __future__ import annotations
+
+from rproxy.resp.lengths import PARTIAL, SHORT, Chunk, read_length
+
+_REPLY_LINE_MAX = 1048576
+_CRLF = b"\r\n"
+_BULK_SIZES = {b"$%d" % number: number for number in range(SHORT)}
+"""What nearly all bulk strings begin with."""
+_LINES = frozenset(b"+-:_,#(")
+_BULKS = frozenset(b"$!=")
+_AGGREGATES = frozenset(b"*%~>|")
+_PAIRED = frozenset(b"%|")
+_ATTRIBUTE = 0x7C
+
+
+class ReplyScanner:
+    """Frames the replies of one node, RESP2 and RESP3, without reading what they say.
+
+    One count of the elements still to come is all the state that nesting needs, so depth costs nothing. ``first`` is
+    the type byte of the reply. ``max_size`` bounds a bulk string.
+    """
+
+    __slots__ = ("_offset", "_pending", "first", "max_size", "needed")
+
+    def __init__(self, max_size: int = 512 * 1024 * 1024) -> None:
+        self.max_size = max_size
+        self.first = 0
+        self.needed = 1
+        self._offset = 0
+        self._pending = 0
+
+    def is_mid_reply(self) -> bool:
+        """Whether a reply was begun and not ended."""
+        return self._pending > 0
+
+    def next(self, chunk: Chunk, start: int, end: int) -> int:
+        """The size of the reply at ``chunk[start:end]``; 0 if it ends later, -1 if it is no RESP.
+
+        A scan that needs more goes on where it stopped, as long as the same reply begins at ``start`` again.
+        """
+        if end <= start:
+            return 0
+        if self._pending == 0:
+            self.first = chunk[start]
+            size = self._frame_plainly(chunk, start, end)
+            if size:
+                return size
+        position = start + self._offset
+        pending = self._pending or 1
+        while pending > 0:
+            if position >= end:
+                self.needed = position + 1 - start
+                break
+            kind = chunk[position]
+            after, elements = self._element(chunk, kind, position, end)
+            if after < 0:
+                return -1
+            if after == 0:
+                self.needed = max(elements, end + 1) - start
+                break
+            pending += elements - 1
+            if pending > 0xFFFFFFFF:
+                return -1
+            position = after
+        if pending > 0:
+            self._pending = pending
+            self._offset = position - start
+            return 0
+        self._pending = 0
+        self._offset = 0
+        self.needed = 1
+        return position - start
+
+    def _frame_plainly(self, chunk: Chunk, start: int, end: int) -> int:
+        """The size of a line or a short bulk string that is all there; 0 for any other reply."""
+        stop = chunk.find(_CRLF, start, end)
+        if stop < 0:
+            return 0
+        length = _BULK_SIZES.get(bytes(chunk[start:stop]))
+        if length is None:
+            return stop + 2 - start if self.first in _LINES and chunk.find(b"\n", start, stop) < 0 else 0
+        after = stop + 2 + length
+        is_whole = after + 2 <= end and chunk[after : after + 2] == _CRLF and length <= self.max_size
+        return after + 2 - start if is_whole else 0
+
+    def _element(self, chunk: Chunk, kind: int, position: int, end: int) -> tuple[int, int]:
+        """``(position after the element's own bytes, elements it announces)``.
+
+        A first item of -1 means garbage, of 0 that the element ends later: not before the position in the second item.
+        """
+        if kind in _LINES:
+            stop = chunk.find(b"\n", position, end)
+            if stop < 0:
+                return (-1 if end - position > _REPLY_LINE_MAX else 0), 0
+            return (stop + 1 if chunk[stop - 1] == 0x0D else -1), 0
+        if kind not in _BULKS and kind not in _AGGREGATES:
+            return -1, 0
+        after, number, is_regular = read_length(chunk, position + 1, end)
+        if after <= 0:
+            return (0 if after == PARTIAL else -1), 0
+        if number < -1 or not is_regular:
+            return -1, 0
+        if kind in _AGGREGATES:
+            if number > 0x7FFFFFFF:
+                return -1, 0
+            elements = max(number, 0) * (2 if kind in _PAIRED else 1)
+            return after, elements + (kind == _ATTRIBUTE)
+        if number > self.max_size:
+            return -1, 0
+        if number < 0:
+            return after, 0
+        stop = after + number
+        if end < stop + 2:
+            return 0, stop + 2
+        return (stop + 2 if chunk[stop] == 0x0D and chunk[stop + 1] == 0x0A else -1), 0

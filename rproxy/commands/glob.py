@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 _SPECIAL = {b"*"[0]: b".*", b"?"[0]: b"."}
 _BACKSLASH, _OPEN, _CLOSE, _DASH = b"\\[]-"
@@ -35,6 +36,18 @@ def _translated(pattern: bytes) -> bytes:
             part = re.escape(bytes((byte,)))
         if part != b".*" or parts[-1:] != [part]:
             parts.append(part)
+    return _without_backtracking(parts)
+
+
+def _without_backtracking(parts: list[bytes]) -> bytes:
+    """The parts as one expression, in which what is between two stars is found once, where it comes first.
+
+    To look for it further on could not help, but would take time without end (CVE-2022-36021).
+    """
+    stars = [index for index, part in enumerate(parts) if part == b".*"]
+    for begin, end in pairwise(stars):
+        parts[begin] = b"(?>.*?"
+        parts[end - 1] += b")"
     return b"".join(parts)
 
 

@@ -12,6 +12,8 @@ from rproxy.commands.glob import any_of
         (b"abc", [b"abc"], [b"ab", b"abcd", b"ABC"]),
         (b"a*", [b"a", b"ab", b"a\nb"], [b"", b"ba"]),
         (b"a**b", [b"ab", b"a-b"], [b"a", b"abc"]),
+        (b"*ab*b*c", [b"abbc", b"xabab-bc", b"abbcc"], [b"abc", b"babc", b"abb"]),
+        (b"*a[bc]*?*", [b"abx", b"aabab"], [b"ab", b"aab"]),
         (b"a?", [b"ab", b"a\n"], [b"a", b"abc"]),
         (b"[abc]", [b"a", b"c"], [b"d", b"", b"ab"]),
         (b"[^abc]", [b"d"], [b"a", b""]),
@@ -40,3 +42,7 @@ def test_one_of_several_patterns_is_enough() -> None:
 
 def test_no_pattern_matches_nothing() -> None:
     assert not any_of([]).fullmatch(b"")
+
+
+def test_many_stars_take_no_time_without_end() -> None:
+    assert not any_of([b"*a" * 30 + b"*b"]).fullmatch(b"a" * 5000)

@@ -50,7 +50,10 @@ DIFFERENCES = {
     "CONFIG|RESETSTAT": "On all nodes, and for INFO of this worker; metrics count on.",
     "CONFIG|SET": "On all nodes; `timeout` for the clients of this worker.",
     "DBSIZE": _MAY_BE_PARTIAL,
+    "EVALSHA": "Sent as EVAL to a shard that lacks the script, if rproxy has seen its body (up to 16 MiB a worker).",
+    "EVALSHA_RO": "As EVALSHA.",
     "EXEC": "One slot per transaction; another slot is a `CROSSSLOT` error at queue time.",
+    "FUNCTION|KILL": "Wherever a function runs, on a connection of its own.",
     "HELLO": "The id is that of the client at rproxy.",
     "INFO": (
         "rproxy's server, clients and statistics of commands; memory, stats, persistence and keyspace of all primaries "
@@ -77,7 +80,8 @@ DIFFERENCES = {
         "The cursor carries the shard. A key that stays where it is while slots move and replicas take over is not "
         f"missed. {_MAY_BE_PARTIAL}"
     ),
-    "SCRIPT|EXISTS": "1 if all shards have it.",
+    "SCRIPT|EXISTS": "1 if all shards have it, or rproxy remembers it, so that EVALSHA works.",
+    "SCRIPT|KILL": "Wherever a script runs, on a connection of its own.",
     "SELECT": "Database 0 alone.",
     "SPUBLISH": _CLIENTS_COUNT,
     "SSUBSCRIBE": f"{_SHARED} Channels of several slots at once. Not inside a transaction.",
@@ -85,6 +89,11 @@ DIFFERENCES = {
     "SUNSUBSCRIBE": "Not inside a transaction.",
     "TIME": "The proxy's clock.",
     "UNSUBSCRIBE": "Not inside a transaction.",
+    "WAIT": (
+        "The least count of all shards, for all writes up to now: connections are shared, so those of other clients "
+        "count too. On connections of its own."
+    ),
+    "WAITAOF": "As WAIT.",
     "WATCH": "Keys of one slot. A slot that moves and a node that is lost count as a change.",
     "XREAD": f"Streams of several slots are asked for side by side, unless with BLOCK. {_OWN_CONNECTION}",
     "XREADGROUP": _OWN_CONNECTION,

@@ -126,8 +126,8 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("TTL",             "1.0.0",   2, READ,  PLAIN,     FIRST,   "fast"),
         Row("TYPE",            "1.0.0",   2, READ,  PLAIN,     FIRST,   "fast"),
         Row("UNLINK",          "4.0.0",  -2, WRITE, SPLIT,     ALL,     "fast", MULTI_SHARD, AGG_SUM),
-        Row("WAIT",            "3.0.0",   3, ADMIN, NOT_YET,   NONE,    "noscript"),
-        Row("WAITAOF",         "7.2.0",   4, ADMIN, NOT_YET,   NONE,    "blocking"),
+        Row("WAIT",            "3.0.0",   3, ADMIN, FAN_OUT,   NONE,    "noscript", ALL_SHARDS, AGG_MIN),
+        Row("WAITAOF",         "7.2.0",   4, ADMIN, FAN_OUT,   NONE,    "blocking", ALL_SHARDS, AGG_MIN),
     ),
     "string": (
         Row("APPEND",      "2.0.0",   3, WRITE, PLAIN, FIRST, "denyoom fast"),

@@ -16,6 +16,7 @@ from rproxy.dispatch.route import BoundRoute
 from rproxy.metrics.samples import Sample
 from rproxy.resp.name_index import NameIndex
 from rproxy.routing.routes import RouteTable
+from rproxy.routing.script_cache import ScriptCache
 from rproxy.topology.server_facts import ServerFacts
 from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.cluster import Cluster
@@ -27,8 +28,9 @@ _UNKNOWN = ServerFacts()
 class Context:
     """The commands and routes of a listener. ``bound`` holds, for each of the table's routes, its clusters.
 
-    ``servers`` are the facts learned from each cluster, by its name; ``samples`` gives the metrics of the worker,
-    ``counted_before`` those at the last CONFIG RESETSTAT. ``parameters`` are those of CONFIG that are rproxy's own.
+    ``scripts`` are the worker's. ``servers`` are the facts learned from each cluster, by its name. ``samples`` gives
+    the metrics of the worker, ``counted_before`` has those at the last CONFIG RESETSTAT. ``parameters`` are those of
+    CONFIG that are rproxy's own.
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
     A client may have ``max_subscriptions``.
@@ -42,6 +44,7 @@ class Context:
     users: Users = field(default_factory=Users)
     acl_log: AclLog = field(default_factory=AclLog)
     max_clients: int = 10_000
+    scripts: ScriptCache = field(default_factory=ScriptCache)
     servers: Mapping[str, ServerFacts] = field(default_factory=dict)
     samples: Callable[[], list[Sample]] = list
     counted_before: list[Sample] = field(default_factory=list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rproxy.dispatch import keyspace, node_reports, server_config
+from rproxy.dispatch import aside, keyspace, node_reports, scripts, server_config
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.parts import Target, send_to_all, shards_of
@@ -38,5 +38,11 @@ def copy_to_mirrors(command: Command, context: Context) -> None:
                 mirror.copy(command.spec, command.data, 0, len(command.data), slot)
 
 
-SPECIAL: dict[bytes, Special] = {**keyspace.SPECIAL, **node_reports.SPECIAL, **server_config.SPECIAL}
+SPECIAL: dict[bytes, Special] = {
+    **aside.SPECIAL,
+    **keyspace.SPECIAL,
+    **node_reports.SPECIAL,
+    **scripts.SPECIAL,
+    **server_config.SPECIAL,
+}
 """Commands whose way or whose reply no policy describes."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rproxy.commands.keys import is_blocking, key_positions
 from rproxy.commands.lookup import wrong_arity
 from rproxy.commands.spec import CommandSpec, Plan
-from rproxy.dispatch import publish
+from rproxy.dispatch import publish, scripts
 from rproxy.dispatch.blocking import block
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
@@ -56,6 +56,8 @@ def forward(command: Command, context: Context) -> None:
     else:
         if "pubsub" in spec.flags:
             place = publish.prepare(command, place)
+        elif spec.name in scripts.COMMANDS:
+            scripts.prepare(command, context, place)
         send_whole(command, context, place.route, place.slot)
 
 

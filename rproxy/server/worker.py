@@ -21,6 +21,7 @@ from rproxy.downstream.listener import Listener
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample
 from rproxy.routing.routes import MirrorRule, Route, RouteTable
+from rproxy.routing.script_cache import ScriptCache
 from rproxy.server.observe import samples_of
 from rproxy.server.parameters import parameters_of
 from rproxy.topology.read_policy import ReadPolicy
@@ -48,6 +49,7 @@ class Worker:
         self.listeners: list[Listener] = []
         self.contexts: list[Context] = []
         self.catalog = Catalog()
+        self.scripts = ScriptCache()
         self.servers: dict[str, ServerFacts] = {}
         self._learners: list[Learner] = []
         self._sockets = sockets
@@ -126,6 +128,7 @@ class Worker:
             users=users_of(proxy),
             settings=proxy.settings,
             max_clients=settings.limits.max_clients * max(self.config.workers, 1),
+            scripts=self.scripts,
             servers=self.servers,
             samples=lambda: [*self.samples(), *process_samples()],
             cluster_announce=Endpoint.parse(announce) if announce is not None else None,

@@ -29,7 +29,7 @@ class PinnedCall:
     """``request`` makes the bytes to send, anew for every node it is sent to. It is answered once, unless cancelled.
 
     A node is looked for until the cluster's ``op_timeout`` is over. Its answer is awaited for ``patience`` seconds, for
-    ever if ``None``: that is the command's own business.
+    ever if ``None``: that is the command's own business. Of several ``replies`` the last is the answer.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class PinnedCall:
         is_read: bool = False,
         is_resp3: bool = False,
         patience: float | None = None,
+        replies: int = 1,
     ) -> None:
         self.connection: PinnedConnection | None = None
         self._cluster = cluster
@@ -51,6 +52,7 @@ class PinnedCall:
         self._is_read = is_read
         self._is_resp3 = is_resp3
         self._patience = patience
+        self._replies = replies
         self._seeking_since = 0.0
         self._hops = 0
         self._asked_by: Pool | None = None
@@ -86,9 +88,9 @@ class PinnedCall:
         data = self._request()
         if self._asked_by is not None:
             self._asked_by = None
-            connection.ask(_ASKING + data, 2, self._on_replies)
+            connection.ask(_ASKING + data, 1 + self._replies, self._on_replies)
         else:
-            connection.ask(data, 1, self._on_replies)
+            connection.ask(data, self._replies, self._on_replies)
         if self._patience is not None:
             self._set_timer(self._patience, self._on_timeout)
 

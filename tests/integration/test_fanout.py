@@ -1,13 +1,16 @@
 """Commands that concern the whole cluster, seen as one server."""
 
+import re
 from collections.abc import Iterator
 
+import hiredis
 import pytest
 
 from rproxy.demo.embedded import EmbeddedCluster
 from rproxy.demo.wire_client import WireClient
 from tests.support.client import RawClient
 from tests.support.proxy import Proxy
+from tests.support.waiting import await_true
 
 
 @pytest.fixture
@@ -116,9 +119,70 @@ def test_where_replicas_are_read_it_is_on_them_too(cluster: EmbeddedCluster) -> 
 
 
 def test_a_script_that_one_node_lacks_does_not_exist(cluster: EmbeddedCluster, wire: WireClient) -> None:
-    sha = wire.call("SCRIPT", "LOAD", "return 8")
-    cluster.primaries[1].call("SCRIPT", "FLUSH")
+    first, second, _ = cluster.primaries
+    sha = first.call("SCRIPT", "LOAD", "return 8")
     assert wire.call("SCRIPT", "EXISTS", sha) == [0]
+    second.call("SCRIPT", "LOAD", "return 8")
+    assert wire.call("SCRIPT", "EXISTS", sha) == [0]
+
+
+def test_a_script_that_rproxy_has_seen_is_found_by_every_node(cluster: EmbeddedCluster, wire: WireClient) -> None:
+    sha = wire.call("SCRIPT", "LOAD", "return {KEYS[1], 8}")
+    for node in cluster.primaries:
+        node.call("SCRIPT", "FLUSH")
+    assert wire.call("SCRIPT", "EXISTS", sha) == [1]
+    pipeline = [("EVALSHA", sha, 1, key) for key in (b"a", b"b", b"c")]
+    assert wire.call_all([*pipeline, *pipeline]) == [[key, 8] for key in (b"a", b"b", b"c")] * 2
+    assert wire.call("EVALSHA", sha, 0) == [None, 8] or wire.call("EVALSHA", sha, 0) == []
+    assert wire.call("SCRIPT", "FLUSH") == b"OK"
+    with pytest.raises(hiredis.ReplyError, match="NOSCRIPT"):
+        wire.call("EVALSHA", sha, 1, "a")
+
+
+def test_a_script_that_runs_is_killed_though_its_connection_is_stuck(proxy: Proxy, wire: WireClient) -> None:
+    with pytest.raises(hiredis.ReplyError, match="NOTBUSY"):
+        wire.call("SCRIPT", "KILL")
+    wire.call("CONFIG", "SET", "lua-time-limit", "50")
+    try:
+        with WireClient(proxy.port) as stuck:
+            stuck.send("EVAL", "while true do end", 1, "a")
+            await_true(lambda: kill(wire))
+            reply = stuck.read()
+    finally:
+        wire.call("CONFIG", "SET", "lua-time-limit", "5000")
+    assert isinstance(reply, hiredis.ReplyError)
+    assert "killed" in str(reply)
+    assert wire.call("SET", "a", "1") == b"OK"
+
+
+def kill(wire: WireClient) -> bool:
+    try:
+        return bool(wire.call("SCRIPT", "KILL") == b"OK")
+    except hiredis.ReplyError:
+        return False
+
+
+def test_waiting_is_for_replicas_of_every_shard(wire: WireClient) -> None:
+    replies = wire.call_all([*(("SET", key, "1") for key in (b"a", b"b", b"c")), ("WAIT", 1, 5000), ("GET", b"a")])
+    assert replies == [b"OK"] * 3 + [1, b"1"]
+    assert wire.call("WAIT", 2, 50) == 1
+
+
+@pytest.mark.parametrize("command", [("WAIT", "x", "1"), ("WAIT", "1", "-1"), ("WAIT", "1", "x"), ("WAIT", "0", "0")])
+def test_waiting_is_refused_as_by_one_server(direct: RawClient, client: RawClient, command: tuple[str, ...]) -> None:
+    assert client.command(*command)[:1] == direct.command(*command)[:1]
+    if command[1:] != ("0", "0"):
+        assert client.command(*command) == direct.command(*command)
+
+
+@pytest.mark.parametrize("command", [("MEMORY", "STATS"), ("MEMORY", "DOCTOR"), ("LATENCY", "LATEST"), ("ROLE",)])
+def test_reports_have_the_shape_of_one_server(direct: RawClient, client: RawClient, command: tuple[str, ...]) -> None:
+    shape = re.compile(rb"\d+(\.\d+)?|-- node.*|\$\d+")
+    replies = [connection.command(*command).split(b"\r\n") for connection in (client, direct)]
+    fields, real = ([shape.sub(b"", line) for line in reply] for reply in replies)
+    if command != ("MEMORY", "DOCTOR"):
+        assert [line for line in real if line not in fields] == []
+    assert fields[0] == real[0]
 
 
 def test_an_error_of_any_shard_is_the_answer(direct: RawClient, client: RawClient) -> None:

@@ -36,8 +36,6 @@ def test_a_fan_out_has_a_policy_or_a_way_of_its_own() -> None:
             [b"*2\r\n:1\r\n:1\r\n", b"*2\r\n:1\r\n:0\r\n", b"*2\r\n:1\r\n:1\r\n"],
             b"*2\r\n:1\r\n:0\r\n",
         ),
-        ("SCRIPT KILL", [b"-NOTBUSY no\r\n", b"+OK\r\n", b"-NOTBUSY no\r\n"], b"+OK\r\n"),
-        ("SCRIPT KILL", [b"-NOTBUSY no\r\n"] * 3, b"-NOTBUSY no\r\n"),
     ],
 )
 async def test_the_replies_of_all_shards_become_one(

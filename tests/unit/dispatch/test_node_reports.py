@@ -67,7 +67,6 @@ async def test_a_shard_that_is_down_fails_every_report(
         ("BGSAVE", [b"+Background saving started\r\n"] * 3, b"+Background saving started\r\n"),
         ("LATENCY RESET", [b":1\r\n", b":0\r\n", b":2\r\n"], b":3\r\n"),
         ("MEMORY PURGE", [b"+OK\r\n"] * 3, b"+OK\r\n"),
-        ("FUNCTION KILL", [b"-NOTBUSY no\r\n", b"+OK\r\n", b"-NOTBUSY no\r\n"], b"+OK\r\n"),
     ],
 )
 async def test_what_has_a_policy_needs_no_report(

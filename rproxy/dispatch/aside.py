@@ -1,0 +1,117 @@
+"""Commands to all shards on connections of their own, because a shared one would wait with them, or is stuck itself.
+
+WAIT holds up the connection it is sent on. A node that runs a script reads no more from the connection that asked for
+it, so the KILL has to come on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rproxy.dispatch.command import Command
+from rproxy.dispatch.context import Context
+from rproxy.dispatch.parts import Parts, Target
+from rproxy.resp import encode
+from rproxy.routing import assembler
+from rproxy.upstream.pinned import PinnedConnection
+from rproxy.upstream.pinned_call import PinnedCall
+
+_PING = encode.command([b"PING"])
+_NOT_BUSY = b"-NOTBUSY "
+
+
+class Aside:
+    """Asks every target on a pinned connection, and holds the client until all have answered."""
+
+    def __init__(
+        self,
+        command: Command,
+        targets: Sequence[Target],
+        finish: Callable[[list[bytes]], bytes],
+        patience: float | None,
+    ) -> None:
+        self._command = command
+        self._finish = finish
+        self._parts = Parts(len(targets), self._end)
+        self._calls = [
+            PinnedCall(
+                cluster,
+                slot,
+                lambda: _PING + command.data,
+                self._taker(index),
+                is_resp3=command.session.protocol == 3,
+                patience=None if patience is None else patience + cluster.op_timeout,
+                replies=2,
+            )
+            for index, (cluster, slot) in enumerate(targets)
+        ]
+
+    def begin(self) -> None:
+        """Ask now; the client is held."""
+        self._command.session.at_close.add(self._cancel)
+        for call in self._calls:
+            call.start()
+
+    def _taker(self, index: int) -> Callable[[PinnedConnection | None, bytes], None]:
+        def take(connection: PinnedConnection | None, reply: bytes) -> None:
+            if connection is not None:
+                connection.pins.give_back(connection)
+            self._parts.deliver(index, reply, 0, len(reply))
+
+        return take
+
+    def _cancel(self) -> None:
+        """The client is gone."""
+        for call in self._calls:
+            call.cancel()
+
+    def _end(self, replies: list[bytes]) -> None:
+        session = self._command.session
+        session.at_close.discard(self._cancel)
+        self._command.reply(self._finish(replies))
+        session.release()
+
+
+def wait(command: Command, context: Context, targets: Sequence[Target]) -> None:
+    """WAIT and WAITAOF: the least count of all shards.
+
+    They are asked once the client's earlier commands have been answered. What a node waits for are the writes before
+    the last command on the connection that asks: the PING, which comes after all of those.
+    """
+    command.session.settle(lambda: Aside(command, targets, _least, _patience(command.args[-1])).begin())
+
+
+def _patience(milliseconds: bytes) -> float | None:
+    """The time-out in seconds; ``None`` for ever. One that makes no sense is refused by the nodes at once."""
+    if not milliseconds.isdigit():
+        return 0.0
+    return int(milliseconds) / 1000 or None
+
+
+def _least(replies: Sequence[bytes]) -> bytes:
+    """The least of integers, or of arrays of them element by element."""
+    failure = assembler.first_error(replies)
+    if failure is not None:
+        return failure
+    rows = [assembler.elements_of(reply) if reply.startswith(b"*") else [reply] for reply in replies]
+    least = [min(column, key=lambda cell: int(cell[1:])) for column in zip(*rows, strict=True)]
+    return encode.array(least) if replies[0].startswith(b"*") else least[0]
+
+
+def kill(command: Command, context: Context, targets: Sequence[Target]) -> None:
+    """SCRIPT KILL and FUNCTION KILL: wherever something runs; an error tells more than that nothing does."""
+
+    def finish(replies: list[bytes]) -> bytes:
+        killed = next((reply for reply in replies if not reply.startswith(b"-")), None)
+        return killed or next((reply for reply in replies if not reply.startswith(_NOT_BUSY)), replies[0])
+
+    command.session.hold()
+    Aside(command, targets, finish, 0.0).begin()
+
+
+SPECIAL: dict[bytes, Callable[[Command, Context, Sequence[Target]], None]] = {
+    b"FUNCTION|KILL": kill,
+    b"SCRIPT|KILL": kill,
+    b"WAIT": wait,
+    b"WAITAOF": wait,
+}

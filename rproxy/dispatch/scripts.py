@@ -1,0 +1,137 @@
+"""Scripts that every shard seems to have: rproxy remembers their bodies and sends them where they are missing.
+
+A node learns a script from EVAL or SCRIPT LOAD and loses it with a restart or a failover. An EVALSHA whose body is
+remembered goes as EVAL to a primary that is not known to have it, so that it is executed in the client's order; where
+that knowledge was wrong, NOSCRIPT is answered with an EVAL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rproxy.dispatch.command import Command
+from rproxy.dispatch.context import Context
+from rproxy.dispatch.parts import Target, send_to_all
+from rproxy.dispatch.placement import Place
+from rproxy.resp import encode
+from rproxy.resp.wire import Chunk
+from rproxy.routing import assembler
+from rproxy.routing.script_cache import Script
+from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.request import Request
+from rproxy.upstream.sink import Sink
+
+NO_SCRIPT = encode.error("NOSCRIPT No matching script. Please use EVAL.")
+_NO_SCRIPT = b"-NOSCRIPT "
+_BROKEN = b"-ERR Error compiling script"
+_IN_FULL = {b"EVALSHA": b"EVAL", b"EVALSHA_RO": b"EVAL_RO"}
+
+
+def prepare(command: Command, context: Context, place: Place) -> None:
+    """Remember the body of an EVAL; let an EVALSHA find its script wherever it is sent."""
+    name = command.spec.name
+    if name not in _IN_FULL:
+        context.scripts.remember(command.args[1])
+        return
+    script = context.scripts.find(command.args[1].lower())
+    if script is None:
+        return
+    reply = command.sink = ScriptReply(command, context, place, script)
+    shard = place.route.cluster.topology.shard_of(place.slot) if place.slot >= 0 else None
+    if not command.spec.is_read and shard is not None and shard.primary not in script.endpoints:
+        command.data = reply.take_in_full(shard.primary)
+
+
+class ScriptReply(Sink):
+    """The sink of an EVALSHA whose script is remembered."""
+
+    __slots__ = ("_command", "_context", "_is_in_full", "_place", "_script", "_sink", "_to")
+
+    def __init__(self, command: Command, context: Context, place: Place, script: Script) -> None:
+        self._command = command
+        self._context = context
+        self._place = place
+        self._script = script
+        self._sink = command.sink
+        self._is_in_full = False
+        self._to: Endpoint | None = None
+
+    def take_in_full(self, endpoint: Endpoint | None) -> bytes:
+        """The command with the script's body, which ``endpoint`` will have then."""
+        self._is_in_full = True
+        self._to = endpoint
+        args = self._command.args
+        return encode.command([_IN_FULL[self._command.spec.name], self._script.body, *args[2:]])
+
+    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
+        """Take the reply; an error that tells of a missing script is not the client's."""
+        line = bytes(chunk[start : min(end, start + len(_BROKEN))])
+        if line.startswith(_NO_SCRIPT) and not self._is_in_full:
+            self._script.endpoints.clear()
+            self._send_in_full(token)
+        elif line == _BROKEN and self._is_in_full:
+            self._context.scripts.forget(self._command.args[1].lower())
+            self._sink.deliver(token, NO_SCRIPT, 0, len(NO_SCRIPT))
+        else:
+            if self._to is not None and not line.startswith(b"-"):
+                self._script.endpoints.add(self._to)
+            self._sink.deliver(token, chunk, start, end)
+
+    def _send_in_full(self, token: int) -> None:
+        cluster = self._place.route.cluster
+        data = self.take_in_full(None)
+        spec, affinity = self._command.spec, self._command.session.affinity
+        cluster.submit(Request(data, self, token, None, self._place.slot, spec.is_read, affinity, cluster.turn.tick()))
+
+
+# -- SCRIPT
+
+
+def load(command: Command, context: Context, targets: Sequence[Target]) -> None:
+    """SCRIPT LOAD: on all nodes, and remembered for those that come later."""
+    shards = [cluster.topology.shard_of(slot) for cluster, slot in targets]
+    primaries = [shard.primary for shard in shards if shard is not None]
+
+    def finish(replies: list[bytes]) -> bytes:
+        reply = assembler.merge(command.spec.response_policy, replies)
+        if not reply.startswith(b"-"):
+            context.scripts.remember(command.args[2], primaries)
+        return reply
+
+    send_to_all(command, context, targets, finish)
+
+
+def exists(command: Command, context: Context, targets: Sequence[Target]) -> None:
+    """SCRIPT EXISTS: 1 for what an EVALSHA would find, be it that all shards have it or that rproxy remembers it."""
+    remembered = [context.scripts.find(digest.lower()) is not None for digest in command.args[2:]]
+
+    def finish(replies: list[bytes]) -> bytes:
+        reply = assembler.merge(command.spec.response_policy, replies)
+        if not reply.startswith(b"*"):
+            return reply
+        found = assembler.elements_of(reply)
+        pairs = zip(found, remembered, strict=False)
+        return encode.array(encode.integer(1) if is_known else cell for cell, is_known in pairs)
+
+    send_to_all(command, context, targets, finish)
+
+
+def flush(command: Command, context: Context, targets: Sequence[Target]) -> None:
+    """SCRIPT FLUSH: on all nodes, and here."""
+
+    def finish(replies: list[bytes]) -> bytes:
+        reply = assembler.merge(command.spec.response_policy, replies)
+        if not reply.startswith(b"-"):
+            context.scripts.clear()
+        return reply
+
+    send_to_all(command, context, targets, finish)
+
+
+COMMANDS = frozenset({b"EVAL", b"EVAL_RO", *_IN_FULL})
+"""The commands to ``prepare``."""
+SPECIAL: dict[bytes, Callable[[Command, Context, Sequence[Target]], None]] = {
+    b"SCRIPT|EXISTS": exists,
+    b"SCRIPT|FLUSH": flush,
+    b"SCRIPT|LOAD": load,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -48,15 +49,17 @@ class Entry:
 
 
 class AclLog:
-    """The denials of one worker's listener."""
+    """The denials of one worker's listener; ``counts`` has all there were, by reason."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_entries", "counts")
 
     def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
         self._entries: list[Entry] = []
 
     def add(self, entry: Entry) -> None:
         """Note a denial."""
+        self.counts[entry.reason.decode()] += 1
         for position, known in enumerate(self._entries[:_LOOK_BACK]):
             if known.is_like(entry):
                 entry.count = known.count + 1

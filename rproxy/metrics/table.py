@@ -60,6 +60,7 @@ METRICS = (
     _counter("commands", "Requests answered, by outcome (success, error).", "cluster", "command", "result"),
     _histogram("command_duration_seconds", "Time from sending a request to its reply.", "cluster", "command"),
     _counter("local_commands", "Commands that rproxy answered itself.", "command"),
+    _counter("denied", "Commands that users may not execute, and wrong passwords, by reason.", "reason"),
     _gauge("commands_learned", "Commands that nodes have told of beyond the command table.", merge=Merge.MAX),
     # downstream
     _gauge("downstream_connections_active", "Clients connected now.", "listener"),

@@ -43,6 +43,8 @@ def _of_listener(listener: Listener) -> Iterator[Sample]:
 def _of_context(context: Context) -> Iterator[Sample]:
     for command, count in context.local_commands.items():
         yield "rproxy_local_commands_total", (command,), count
+    for reason, count in context.acl_log.counts.items():
+        yield "rproxy_denied_total", (reason,), count
     for route in context.bound.values():
         for mirror in route.mirrors:
             labels = (mirror.cluster.name,)

@@ -307,6 +307,16 @@ def test_redis_cli_logs_in(options: list[str], said: str, guarded: Proxy) -> Non
     assert answer.stdout.strip() == said
 
 
+def test_denials_are_counted(guarded: Proxy) -> None:
+    with guarded.client() as client:
+        commands = [("AUTH", "x"), ("AUTH", "few", "pw"), ("GET", "zz"), ("LPUSH", "a", "1"), ("PUBLISH", "y", "1")]
+        reasons = ["auth", "key", "command", "channel"]
+        before = [guarded.metrics().total("rproxy_denied_total", reason=reason) for reason in reasons]
+        assert [reply[:1] for reply in client.pipeline(commands)] == [b"-", b"+", b"-", b"-", b"-"]
+        after = [guarded.metrics().total("rproxy_denied_total", reason=reason) for reason in reasons]
+    assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1, 1, 1]
+
+
 def test_passwords_are_not_shown(guarded: Proxy) -> None:
     status, dump = guarded.admin("/config_dump")
     assert status == 200

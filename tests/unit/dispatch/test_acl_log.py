@@ -25,6 +25,7 @@ def test_the_oldest_are_forgotten() -> None:
         log.add(entry(b"%d" % number))
     assert len(subjects(log)) == MOST
     assert subjects(log, 1) == [(b"%d" % (MOST + 4), 1)]
+    assert log.counts == {"key": MOST + 5}
     log.clear()
     assert subjects(log) == []
     assert subjects(log, -1) == []

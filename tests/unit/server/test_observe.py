@@ -146,7 +146,7 @@ async def test_every_metric_of_a_worker_has_its_row_and_every_row_its_metric(
     node.answers["SET"] = [f"-MOVED 3300 {other.endpoint}\r\n".encode(), SILENCE]
     node.answers["INCR"] = SILENCE
     client = await downstream.client()
-    for command in (["SET", "b", "1"], ["PING"], ["INCR", "a"]):
+    for command in (["SET", "b", "1"], ["PING"], ["AUTH", "nobody", "x"], ["INCR", "a"]):
         await client.call(*command)
     await main.refresher.stop()
     found = samples(downstream)

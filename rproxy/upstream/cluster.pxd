@@ -5,16 +5,7 @@ from rproxy.commands.spec cimport CommandSpec
 from rproxy.transport.connection cimport Traffic, Turn
 from rproxy.upstream.connection cimport UpstreamConnection
 from rproxy.upstream.pool cimport Pool
-
-
-cdef class ShardPools:
-    cdef readonly object shard
-    cdef readonly Pool writer
-    cdef readonly Pool reader
-    cdef tuple _tiers
-    cdef Py_ssize_t _turn
-    @cython.locals(tier=tuple, step=cython.Py_ssize_t, pool=Pool)
-    cpdef Pool choose_reader(self)
+from rproxy.upstream.shard_pools cimport ShardPools
 
 
 cdef class Cluster:

@@ -20,6 +20,7 @@ from rproxy.upstream.failure import NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABL
 from rproxy.upstream.parking import Parking
 from rproxy.upstream.pool import Pool
 from rproxy.upstream.request import Request
+from rproxy.upstream.shard_pools import ShardPools
 from rproxy.upstream.sink import DISCARD, MIRRORED
 from rproxy.upstream.subscriptions import Subscriptions
 
@@ -35,31 +36,6 @@ RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
-
-
-class ShardPools:
-    """Where the requests of one shard go: ``writer``, and the reader, or several in turn, of the read policy."""
-
-    __slots__ = ("_tiers", "_turn", "reader", "shard", "writer")
-
-    def __init__(self, shard: Shard, writer: Pool, tiers: tuple[tuple[Pool, ...], ...]) -> None:
-        self.shard = shard
-        self.writer = writer
-        self._tiers = tuple(tier for tier in tiers if tier)
-        self._turn = 0
-        self.reader: Pool | None = None
-        if len(self._tiers) == 1 and len(self._tiers[0]) == 1:
-            self.reader = self._tiers[0][0]
-
-    def choose_reader(self) -> Pool | None:
-        """The next endpoint in turn of the best tier that has one up; else of the best tier; ``None`` without any."""
-        self._turn += 1
-        for tier in self._tiers:
-            for step in range(len(tier)):
-                pool = tier[(self._turn + step) % len(tier)]
-                if not pool.is_down():
-                    return pool
-        return self._tiers[0][self._turn % len(self._tiers[0])] if self._tiers else None
 
 
 def _packed(slots: Sequence[int]) -> memoryview:

@@ -481,7 +481,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("MEMORY|USAGE",            "4.0.0",  -3, READ,  PLAIN,        SECOND),
         Row("MODULE",                  "4.0.0",  -2, ADMIN, CONTAINER,    NONE),
         Row("MODULE|HELP",             "5.0.0",   2, LOCAL, ANSWERED,     NONE,   "loading stale"),
-        Row("MODULE|LIST",             "4.0.0",   2, ADMIN, ONE_NODE,     NONE,   "admin noscript"),
+        Row("MODULE|LIST",             "4.0.0",   2, ADMIN, ANSWERED,     NONE,   "admin noscript"),
         Row("MODULE|LOAD",             "4.0.0",  -3, ADMIN, ONE_NODE,     NONE,   "admin noscript no_async_loading"),
         Row("MODULE|LOADEX",           "7.0.0",  -3, ADMIN, ONE_NODE,     NONE,   "admin noscript no_async_loading"),
         Row("MODULE|UNLOAD",           "4.0.0",   3, ADMIN, ONE_NODE,     NONE,   "admin noscript no_async_loading"),

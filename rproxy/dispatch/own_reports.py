@@ -1,4 +1,4 @@
-"""What rproxy reports about itself as the one server: ROLE and LATENCY HISTOGRAM."""
+"""What rproxy reports about itself as the one server: ROLE, MODULE LIST and LATENCY HISTOGRAM."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ _MICROSECONDS = [round(bound * 1_000_000) for bound in (*BUCKETS, _SLOWER)]
 def role(command: Command, context: Context) -> bytes:
     """ROLE: a primary without replicas, which is what clients of the whole cluster see."""
     return encode.reply([b"master", 0, []])
+
+
+def modules(command: Command, context: Context) -> bytes:
+    """MODULE LIST: what one of the nodes was last heard to have."""
+    return encode.reply(context.server.modules, command.session.protocol)
 
 
 def latency_histogram(command: Command, context: Context) -> bytes:
@@ -59,5 +64,6 @@ def _filled(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 HANDLERS: dict[bytes, Callable[[Command, Context], bytes | None]] = {
     b"LATENCY|HISTOGRAM": latency_histogram,
+    b"MODULE|LIST": modules,
     b"ROLE": role,
 }

@@ -98,6 +98,9 @@ async def test_the_server_is_the_one_that_was_learned(informed: Dispatch) -> Non
         b"# Modules\r\nmodule:name=ReJSON,ver=20609,api=1,filters=0,usedby=[],using=[],options=[]\r\n"
         b"module:name=bf,ver=1,api=1,filters=0,usedby=[],using=[],options=[]\r\n"
     )
+    assert await informed.call("MODULE", "LIST") == encode.reply(
+        [[b"name", b"ReJSON", b"ver", 20609], [b"name", b"bf", b"ver", 1]]
+    )
     greeting = await informed.call("HELLO", "2")
     assert encode.reply([b"version", b"7.4.1"])[4:] in greeting
     assert encode.reply([b"name", b"ReJSON", b"ver", 20609]) in greeting

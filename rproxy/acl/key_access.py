@@ -42,15 +42,27 @@ def key_needs(spec: CommandSpec, args: Sequence[bytes]) -> Iterator[tuple[int, P
     if by_arguments is not None:
         yield from ((position, _need(flags)) for position, flags in by_arguments(spec, args))
         return
+    needs = _first_and_others(spec)
+    if needs is not None:
+        first, others = needs
+        yield from ((position, others if index else first) for index, position in enumerate(_positions(spec, args)))
+
+
+def common_need(spec: CommandSpec) -> Permission | None:
+    """What is enough for each key of a command, whatever its arguments; ``None`` if it depends on the key."""
+    if spec.name in BY_ARGUMENTS:
+        return BOTH
+    needs = _first_and_others(spec)
+    return needs[0] if needs is not None and needs[0] == needs[1] else None
+
+
+def _first_and_others(spec: CommandSpec) -> tuple[Permission, Permission] | None:
+    """What is needed of the first key and of the others; ``None`` if they are no keys."""
     key_specs = KEY_SPECS.get(spec.name)
     if key_specs is None:
-        first = others = READ if spec.is_read else BOTH
-    elif key_specs[0].is_of_keys:
-        first, others = _need(key_specs[0].flags), _need(key_specs[-1].flags)
-    else:
-        return
-    for index, position in enumerate(_positions(spec, args)):
-        yield position, others if index else first
+        need = READ if spec.is_read else BOTH
+        return need, need
+    return (_need(key_specs[0].flags), _need(key_specs[-1].flags)) if key_specs[0].is_of_keys else None
 
 
 def _need(flags: Sequence[str]) -> Permission:

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from rproxy.acl.command_rules import CommandRules
-from rproxy.acl.key_access import Permission, key_needs
+from rproxy.acl.key_access import Permission, common_need, key_needs
 from rproxy.commands.glob import any_of
 from rproxy.commands.spec import CommandSpec
 
@@ -46,6 +46,7 @@ class Selector:
     has_all_channels: bool = False
     _matchers: dict[Permission, re.Pattern[bytes]] = field(default_factory=dict)
     _channel_matcher: re.Pattern[bytes] | None = None
+    _shortcuts: dict[CommandSpec, re.Pattern[bytes] | None] = field(default_factory=dict)
 
     @property
     def is_unrestricted(self) -> bool:
@@ -69,13 +70,26 @@ class Selector:
             return self._check_channels(spec, args)
         return None
 
+    def shortcut(self, spec: CommandSpec) -> re.Pattern[bytes] | None:
+        """What all keys have to match so that a command with keys at fixed positions is allowed.
+
+        ``None`` if there is more to check, or the command is denied.
+        """
+        if spec not in self._shortcuts:
+            need = common_need(spec) if spec.has_fixed_keys and self.commands.allow(spec, ()) else None
+            self._shortcuts[spec] = self._matcher_of(need) if need is not None else None
+        return self._shortcuts[spec]
+
     def allows_key(self, key: bytes, need: Permission) -> bool:
         """Whether one pattern allows all of ``need`` on ``key``."""
+        return self._matcher_of(need).fullmatch(key) is not None
+
+    def _matcher_of(self, need: Permission) -> re.Pattern[bytes]:
         matcher = self._matchers.get(need)
         if matcher is None:
             patterns = [pattern for pattern, allowed in self.keys.items() if need in allowed]
-            matcher = self._matchers[need] = any_of(patterns)
-        return matcher.fullmatch(key) is not None
+            matcher = self._matchers[need] = any_of([b"*"] if self.has_all_keys else patterns)
+        return matcher
 
     def _check_channels(self, spec: CommandSpec, args: Sequence[bytes]) -> Denial | None:
         name = spec.name

@@ -39,6 +39,8 @@ cdef class Dispatcher:
         long long token,
         RequestScanner scanner,
     ) except -1
+    @cython.locals(position=cython.Py_ssize_t, last=cython.Py_ssize_t)
+    cdef bint _is_allowed(self, CommandSpec spec, Session session, RequestScanner scanner) except -1
     cdef BoundRoute _route_of(self, CommandSpec spec, RequestScanner scanner)
     @cython.locals(mirror=Mirror)
     cdef object _copy_to_mirrors(self, BoundRoute route, CommandSpec spec, RequestScanner scanner, int slot)

@@ -6,6 +6,7 @@ cdef class Session:
     cdef readonly str local_address
     cdef readonly double created
     cdef readonly bint is_plain
+    cdef readonly bint is_only_restricted
     cdef readonly bint is_held
     cdef readonly bint is_quitting
     cdef readonly bint is_interrupted

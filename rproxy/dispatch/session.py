@@ -61,9 +61,10 @@ class Session:
     """The state of one client that outlives a command.
 
     ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
-    ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path. ``is_held``: its
-    next command waits. ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any order, when the
-    client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches; ``subscriber``: what
+    ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path;
+    ``is_only_restricted``: those may that its user's rules clearly allow. ``is_held``: its next command waits.
+    ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any order, when the client is gone, or
+    resets. ``transaction`` and ``watch``: what it queued and what it watches; ``subscriber``: what
     it is subscribed to, ``None`` if nothing; ``unblock`` ends the wait of a blocked client, with an error or as if its
     time were over, if it still waits. ``user`` is who it is, the default user before it authenticates. ``created`` is a
     Unix time in seconds.
@@ -78,6 +79,7 @@ class Session:
         "id",
         "is_held",
         "is_interrupted",
+        "is_only_restricted",
         "is_plain",
         "is_quitting",
         "library_name",
@@ -102,6 +104,7 @@ class Session:
         self.local_address = local_address
         self.created = created
         self.is_plain = True
+        self.is_only_restricted = False
         self.is_held = False
         self.is_quitting = False
         self.is_interrupted = False
@@ -124,13 +127,16 @@ class Session:
 
     def enter(self, state: State) -> None:
         """Be in ``state`` from now on."""
-        self.states |= state
-        self.is_plain = False
+        self._set(self.states | state)
 
     def leave(self, state: State) -> None:
         """Be in ``state`` no more."""
-        self.states &= ~state
-        self.is_plain = not self.states
+        self._set(self.states & ~state)
+
+    def _set(self, states: State) -> None:
+        self.states = states
+        self.is_plain = not states
+        self.is_only_restricted = states == State.RESTRICTED
 
     def let_go(self) -> None:
         """Give up everything that is held for the client."""

@@ -4,7 +4,7 @@ import pytest
 
 from rproxy.acl.rules import user_of
 from rproxy.acl.selector import Denial, Reason
-from rproxy.commands.lookup import COMMANDS, resolve
+from rproxy.commands.lookup import COMMANDS, SPECS, resolve
 
 
 def check(rules: str, command: str) -> Denial | None:
@@ -71,3 +71,46 @@ def test_a_selector_is_shown_as_rules_that_give_it_again(rules: str, shown: str)
     root = user_of("someone", rules).root
     assert str(root) == shown
     assert str(user_of("someone", shown).root) == shown
+
+
+# -- the shortcut of the fast path
+
+
+@pytest.mark.parametrize(
+    ("rules", "command", "is_enough"),
+    [
+        ("+@all ~a*", "GET abc", True),
+        ("+@all ~a*", "GET b", False),
+        ("+@all %W~a*", "DEL a ab", True),
+        ("+@all %R~a*", "DEL a", False),
+        ("+@all ~*", "GETDEL x", True),
+        ("+@all ~a", "SET a 1", True),
+        ("+@all %W~a", "SET a 1", False),  # allowed, but only a closer look tells
+        ("+@all ~a ~b", "COPY a b", False),
+        ("+@all -get ~*", "GET a", False),
+        ("+get|a ~*", "GET a", False),
+        ("+@all ~*", "SPUBLISH a b", False),
+        ("+@all ~*", "ZUNION 1 a", False),
+        ("+@all ~*", "PING", False),
+    ],
+)
+def test_the_shortcut_tells_what_is_clearly_allowed(rules: str, command: str, is_enough: bool) -> None:
+    args = [word.encode() for word in command.split()]
+    spec = resolve(COMMANDS, args)
+    matcher = user_of("someone", rules).root.shortcut(spec)
+    positions = range(spec.first_key, spec.last_key_of(len(args)) + 1, spec.key_step or 1)
+    assert (matcher is not None and all(matcher.fullmatch(args[at]) for at in positions)) is is_enough
+
+
+@pytest.mark.parametrize("rules", ["+@all %R~a* %W~*b", "+@read ~a* +@write -@slow", "+@all -@hash %W~a", "~* +@fast"])
+def test_the_shortcut_allows_nothing_that_is_denied(rules: str) -> None:
+    root = user_of("someone", rules).root
+    allowed = 0
+    for spec in SPECS:
+        matcher = root.shortcut(spec)
+        args = [spec.name, *[b"a", b"ab", b"b", b"GET"] * 3][: max(spec.least, 4)]
+        positions = range(spec.first_key, spec.last_key_of(len(args)) + 1, spec.key_step or 1)
+        if matcher is not None and all(matcher.fullmatch(args[at]) for at in positions):
+            allowed += 1
+            assert root.check(spec, args) is None, spec
+    assert allowed > 10

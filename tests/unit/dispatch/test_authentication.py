@@ -163,6 +163,15 @@ async def test_a_denied_exec_ends_its_transaction(with_users: Callable[..., Disp
 
 async def test_who_may_do_everything_takes_the_fast_path(guarded: Dispatch) -> None:
     await guarded.call("AUTH", "app", "one")
-    assert not guarded.session.is_plain
+    assert (guarded.session.is_plain, guarded.session.is_only_restricted) == (False, True)
     await guarded.call("AUTH", "pw")
-    assert guarded.session.is_plain
+    assert (guarded.session.is_plain, guarded.session.is_only_restricted) == (True, False)
+
+
+async def test_a_transaction_takes_a_restricted_client_off_the_fast_path(guarded: Dispatch) -> None:
+    await guarded.call("AUTH", "app", "one")
+    await guarded.call("MULTI")
+    assert not guarded.session.is_only_restricted
+    assert await guarded.call("GET", "a") == b"+QUEUED\r\n"
+    assert await guarded.call("DISCARD") == b"+OK\r\n"
+    assert guarded.session.is_only_restricted

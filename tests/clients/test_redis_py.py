@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from rproxy.demo.embedded import EmbeddedRedis
 from tests.support.proxy import Proxy
 
 Answers = list[tuple[str, Any]]
+CLUSTER_CLIENT_S_OWN = {"name", "mset", "mget", "delete", "unlink", "exists", "dbsize"}
+"""What redis-py's cluster client refuses or does in its own way, whatever the server: it has no keys of two slots."""
 
 
 def ordinary_use(client: Any) -> Answers:
@@ -22,7 +25,7 @@ def ordinary_use(client: Any) -> Answers:
     def note(name: str, ask: Callable[[], Any]) -> None:
         try:
             answers.append((name, ask()))
-        except redis.ResponseError as error:
+        except (redis.ResponseError, redis.exceptions.RedisClusterException) as error:
             answers.append((name, (type(error).__name__, str(error))))
 
     note("ping", client.ping)
@@ -69,7 +72,7 @@ def ordinary_use(client: Any) -> Answers:
 
 def bulk(client: Any) -> list[Any]:
     pipeline = client.pipeline(transaction=False)
-    for number in range(200):
+    for number in range(500):
         pipeline.set(f"bulk:{number}", number).get(f"bulk:{number}")
     pipeline.lpush("greeting", "x")
     return [(str(answer) if isinstance(answer, Exception) else answer) for answer in pipeline.execute(False)]
@@ -78,6 +81,32 @@ def bulk(client: Any) -> list[Any]:
 def locked(client: Any) -> bool:
     with client.lock("resource", timeout=10):
         return bool(client.exists("resource"))
+
+
+def use_of_two(client: Any, other: Any) -> Answers:
+    """Transactions, blocking commands and channels: what takes two clients."""
+    answers: Answers = [("transaction", client.pipeline().set("{t}a", 1).incr("{t}a").get("{t}a").execute())]
+    with client.pipeline() as spoilt:
+        spoilt.watch("{t}a")
+        other.set("{t}a", 100)
+        spoilt.multi()
+        spoilt.incr("{t}a")
+        with pytest.raises(redis.WatchError):
+            spoilt.execute()
+    answers.append(("transaction function", client.transaction(lambda pipe: pipe.multi() or pipe.incr("{t}a"), "{t}a")))
+    answers.append(("blpop in vain", client.blpop("empty", timeout=0.05)))
+    with ThreadPoolExecutor() as threads:
+        taken = threads.submit(other.blpop, "waiting", 5)
+        client.rpush("waiting", "element")
+        answers.append(("blpop", taken.result()))
+    with other.pubsub() as channels:
+        channels.subscribe("news", "weather")
+        channels.psubscribe("n*")
+        answers.append(("subscribed", [channels.get_message(timeout=5) for _ in range(3)]))
+        answers.append(("publish", [client.publish("news", "hällo"), client.publish("weather", "rain")]))
+        heard = [channels.get_message(timeout=5) for _ in range(3)]
+        answers.append(("heard", sorted(heard, key=repr)))
+    return answers
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
@@ -94,6 +123,18 @@ def test_answers_are_the_same_as_directly(
         assert dict(expected)["get"] == ("hällo" if is_decoding else "hällo".encode())
         for answer, wanted in zip(ordinary_use(through), expected, strict=True):
             assert answer == wanted
+        assert use_of_two(through, through) == use_of_two(directly, directly)
+
+
+def test_the_cluster_client(proxy: Proxy, standalone: EmbeddedRedis) -> None:
+    with (
+        redis.Redis(port=standalone.port) as directly,
+        redis.RedisCluster(host="127.0.0.1", port=proxy.port) as through,
+    ):
+        expected = dict(ordinary_use(directly))
+        answers = dict(ordinary_use(through))
+    for name in expected.keys() - CLUSTER_CLIENT_S_OWN:
+        assert (name, answers[name]) == (name, expected[name])
 
 
 def test_a_pool_shared_by_threads(proxy: Proxy) -> None:
@@ -128,3 +169,19 @@ async def test_many_tasks_of_the_asyncio_client(proxy: Proxy) -> None:
 
         results = await asyncio.gather(*(use(name) for name in range(30)))
     assert results == [[str(name)] * 20 for name in range(30)]
+
+
+async def test_channels_and_a_lost_watch_of_the_asyncio_client(proxy: Proxy) -> None:
+    async with redis.asyncio.Redis(port=proxy.port, decode_responses=True) as client:
+        async with client.pubsub() as channels:
+            await channels.subscribe("news")
+            await client.publish("news", "hello")
+            heard = [await channels.get_message(timeout=5) for _ in range(2)]
+        async with client.pipeline() as spoilt:
+            await spoilt.watch("a")
+            await client.set("a", 1)
+            spoilt.multi()
+            spoilt.incr("a")
+            with pytest.raises(redis.WatchError):
+                await spoilt.execute()
+    assert [message and message["data"] for message in heard] == [1, "hello"]

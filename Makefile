@@ -1,10 +1,10 @@
-# make install | demo | test | bench: each does all its own set-up.
+# make install | demo | test | conformance | bench: each does all its own set-up.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 HOT    := $(shell find rproxy -name '*.pyx' -o -name '*.pxd' -o -name '*.py' | xargs -r ls)
 
-.PHONY: install demo test check test-compiled test-pure bench bench-quick clean
+.PHONY: install demo test conformance check test-compiled test-pure bench bench-quick clean
 
 install: $(VENV)/.installed
 
@@ -21,6 +21,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m tests.support.suite
+
+conformance: install
+	RPROXY_CONFORMANCE_ROUNDS=100 $(BIN)/python -m pytest tests/conformance tests/clients
+	$(BIN)/python -m tests.conformance.redis_py_suite
 
 bench: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev,bench]'

@@ -10,6 +10,7 @@ from rproxy.acl.users import Users
 from rproxy.commands.catalog import Catalog
 from rproxy.config.models import SettingsConfig
 from rproxy.dispatch.acl_log import AclLog
+from rproxy.dispatch.crew import Crew
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.parameters import COMMON, Parameter
 from rproxy.dispatch.route import BoundRoute
@@ -33,7 +34,7 @@ class Context:
     CONFIG that are rproxy's own.
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
-    A client may have ``max_subscriptions``.
+    A client may have ``max_subscriptions``. ``crew`` asks all workers.
     """
 
     catalog: Catalog
@@ -52,6 +53,7 @@ class Context:
     local_commands: Counter[str] = field(default_factory=Counter)
     cluster_announce: Endpoint | None = None
     max_subscriptions: int = 100_000
+    crew: Crew = field(default_factory=Crew)
 
     @property
     def commands(self) -> NameIndex:

@@ -12,6 +12,7 @@ from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.fragments import Fragments
 from rproxy.dispatch.gates import stop
+from rproxy.dispatch.questions import serve_questions
 from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
 from rproxy.dispatch.split import copy_fragments, send_fragments
@@ -31,6 +32,7 @@ class Dispatcher:
         self._commands = context.commands
         self._counts = context.counts_commands
         self._only_route = context.only_route
+        serve_questions(context)
 
     # -- the fast path
 

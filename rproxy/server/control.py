@@ -3,6 +3,10 @@
 The supervisor asks ``{"question": NAME}`` and the worker replies ``{"question": NAME, "answer": …}``, or ``"error"`` in
 place of the answer. The first question is ``start``, which carries what a worker needs; ``drain`` is answered by the
 end of the channel. By that end each process learns that the other one is gone.
+
+A worker asks all others by ``{"ask": NUMBER, "argument": …}``. The supervisor puts the argument to each of them as the
+question ``crew`` and sends what they answered, ``{"question": "answers", "number": NUMBER, "answers": […]}``. By
+``{"tell": WORKER_ID, "argument": …}`` it reaches one of them, as the question ``told``, which has no answer.
 """
 
 from __future__ import annotations
@@ -26,6 +30,10 @@ Message = dict[str, Any]
 
 _LONGEST = 64 * 1024**2
 """Bytes of one message: metrics of every command on hundreds of clusters stay far below."""
+_OPEN_MOST = 256
+"""Questions that a worker may leave open; it is asked no more then, so one that hangs is not sent more and more."""
+_BACKLOG_MOST = 16 * 1024**2
+"""Bytes that may wait in a channel beyond which what is only told is dropped: the other side hangs."""
 _GONE = "the worker is gone"
 
 log = logging.getLogger("rproxy.control")
@@ -50,6 +58,10 @@ class Channel:
     def send(self, message: Message) -> None:
         """Send ``message`` in time; nothing happens if the other side is gone."""
         self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    def has_room(self) -> bool:
+        """Whether the other side takes what it is sent."""
+        return self._writer.transport.get_write_buffer_size() < _BACKLOG_MOST
 
     async def messages(self) -> AsyncIterator[Message]:
         """What the other side sends, until its end."""
@@ -107,22 +119,28 @@ class StartQuestion:
 
 
 class Questioner:
-    """The supervisor's end. ``listen`` has to run for questions to be answered."""
+    """The supervisor's end. ``listen`` has to run for questions to be answered.
 
-    def __init__(self, channel: Channel) -> None:
+    ``on_request`` takes what the worker wants of the others.
+    """
+
+    def __init__(self, channel: Channel, on_request: Callable[[Message], None] | None = None) -> None:
         self._channel = channel
-        self._asked: dict[str, asyncio.Future[Any]] = {}
+        self._on_request = on_request
+        self._asked: dict[tuple[str, int | None], asyncio.Future[Any]] = {}
         self._is_over = False
 
     async def ask(self, message: Message, seconds: float) -> Any:
         """The worker's answer. Raises ``ControlError`` if there is none within ``seconds``, or never will be.
 
-        The same question is not put again while it is open, so a worker that hangs is not sent more and more.
+        The same question, by its ``number`` too where it has one, is not put again while it is open.
         """
         if self._is_over:
             raise ControlError(_GONE)
-        question = message["question"]
+        question = _key(message)
         if question not in self._asked:
+            if len(self._asked) >= _OPEN_MOST:
+                raise ControlError(f"{_OPEN_MOST} questions are open")
             self._asked[question] = asyncio.get_running_loop().create_future()
             self._channel.send(message)
         try:
@@ -134,16 +152,26 @@ class Questioner:
     async def listen(self) -> None:
         """Take answers until the worker's end."""
         async for message in self._channel.messages():
-            future = self._asked.pop(message["question"], None)
-            if future is None:
-                continue
-            if "error" in message:
-                _fail(future, message["error"])
-            else:
-                future.set_result(message["answer"])
+            if "question" in message:
+                self._on_answer(message)
+            elif self._on_request is not None:
+                self._on_request(message)
         self._is_over = True
         for future in self._asked.values():
             _fail(future, _GONE)
+
+    def _on_answer(self, message: Message) -> None:
+        future = self._asked.pop(_key(message), None)
+        if future is None:
+            return
+        if "error" in message:
+            _fail(future, message["error"])
+        else:
+            future.set_result(message["answer"])
+
+
+def _key(message: Message) -> tuple[str, int | None]:
+    return message["question"], message.get("number")
 
 
 def _fail(future: asyncio.Future[Any], reason: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from rproxy.config.models import Config
 from rproxy.config.passwords import masked
+from rproxy.dispatch.crew import Link
 from rproxy.downstream.balance import Share
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, merge
@@ -21,6 +22,12 @@ class WorkerLike(Protocol):
 
     def share(self, share: Share, /) -> None:
         """Take part in spreading clients over the workers; before ``start``."""
+
+    def join(self, link: Link, /) -> None:
+        """Ask the other workers through ``link``; before ``start``."""
+
+    def answer(self, listener: str, question: str, argument: Any) -> Any:
+        """What another worker wants to know of a listener: JSON-able."""
 
     async def start(self) -> None:
         """Serve clients from now on."""

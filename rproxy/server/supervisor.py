@@ -8,6 +8,7 @@ accepted by the worker that takes its place, which is given the same socket.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from rproxy.downstream.balance import Ledger
 from rproxy.errors import StartError
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, from_json, lasting, merge
-from rproxy.server.control import ControlError, StartQuestion
+from rproxy.server.control import ControlError, Message, StartQuestion
 from rproxy.server.crew import crew_samples
 from rproxy.server.sockets import ListeningSockets
 from rproxy.server.worker_process import WorkerProcess
@@ -53,6 +54,8 @@ class Supervisor:
         self._keepers: list[asyncio.Task[None]] = []
         self._restarts = 0
         self._departed: list[Sample] = []
+        self._relaying: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count()
 
     async def start(self) -> None:
         """Start every worker, and keep them alive from then on. Raises ``StartError`` if one does not start."""
@@ -67,7 +70,7 @@ class Supervisor:
     async def _spawn(self, worker_id: int) -> None:
         sockets, share = self._sockets.of_worker[worker_id], self._ledger.share_of(worker_id)
         start = StartQuestion(self._config, sockets, worker_id, share)
-        worker = self._workers[worker_id] = await WorkerProcess.spawn(start, self._command)
+        worker = self._workers[worker_id] = await WorkerProcess.spawn(start, self._command, self._on_request)
         log.info("worker %d runs as process %d", worker_id, worker.pid)
 
     async def _keep(self, worker_id: int) -> None:
@@ -116,9 +119,23 @@ class Supervisor:
 
     async def ask(self, question: str) -> dict[int, Any]:
         """The answers by worker id; a worker that gives none in time is left out."""
-        workers = dict(sorted(self._workers.items()))
-        answers = await asyncio.gather(*(_answer_or_none(worker, question) for worker in workers.values()))
-        return {worker_id: answer for worker_id, answer in zip(workers, answers, strict=True) if answer is not None}
+        return await _answers_of(self._workers, {"question": question})
+
+    def _on_request(self, worker: WorkerProcess, message: Message) -> None:
+        """A worker asks all others, or tells one of them something."""
+        if "ask" in message:
+            task = asyncio.create_task(self._relay(worker, message))
+            self._relaying.add(task)
+            task.add_done_callback(self._relaying.discard)
+        elif message["tell"] in self._workers:
+            self._workers[message["tell"]].tell({"question": "told", "argument": message["argument"]})
+
+    async def _relay(self, asker: WorkerProcess, message: Message) -> None:
+        """Bring ``asker`` the answers of the other workers."""
+        others = {worker_id: worker for worker_id, worker in self._workers.items() if worker is not asker}
+        question = {"question": "crew", "number": next(self._numbers), "argument": message["argument"]}
+        answers = await _answers_of(others, question)
+        asker.tell({"question": "answers", "number": message["ask"], "answers": list(answers.values())})
 
     async def samples(self) -> list[Sample]:
         """The metrics of all processes; of a worker that does not answer, and of ended ones, what they counted last."""
@@ -138,9 +155,16 @@ class Supervisor:
         return samples
 
 
-async def _answer_or_none(worker: WorkerProcess, question: str) -> Any:
+async def _answers_of(workers: dict[int, WorkerProcess], question: Message) -> dict[int, Any]:
+    workers = dict(sorted(workers.items()))
+    answers = await asyncio.gather(*(_answer_of(worker, question) for worker in workers.values()))
+    return {worker_id: answer[0] for worker_id, answer in zip(workers, answers, strict=True) if answer}
+
+
+async def _answer_of(worker: WorkerProcess, question: Message) -> list[Any]:
+    """The worker's answer, in a list that is empty if there is none."""
     try:
-        return await worker.ask(question, ANSWER_WITHIN)
+        return [await worker.ask(question, ANSWER_WITHIN)]
     except ControlError as error:
-        log.warning("worker %d, asked for %s: %s", worker.worker_id, question, error)
-        return None
+        log.warning("worker %d, asked for %s: %s", worker.worker_id, question["question"], error)
+        return []

@@ -8,11 +8,13 @@ import itertools
 import random
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from rproxy.commands.catalog import Catalog
 from rproxy.config.access import users_of
 from rproxy.config.models import Config, ListenerConfig, RouteConfig
 from rproxy.dispatch.context import Context
+from rproxy.dispatch.crew import Crew, Link
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
@@ -54,12 +56,22 @@ class Worker:
         self._learners: list[Learner] = []
         self._sockets = sockets
         self._balance: Balance | None = None
+        self._link: Link | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._client_ids = itertools.count(1 + worker_id, max(config.workers, 1))
 
     def share(self, share: Share) -> None:
         """Take part in spreading clients over the workers; before ``start``."""
         self._balance = Balance(share, self.worker_id)
+
+    def join(self, link: Link) -> None:
+        """Ask the other workers through ``link``; before ``start``."""
+        self._link = link
+
+    def answer(self, listener: str, question: str, argument: Any) -> Any:
+        """What another worker wants to know of a listener."""
+        crew = next(context.crew for context in self.contexts if context.crew.listener == listener)
+        return crew.answer(question, argument)
 
     async def start(self) -> None:
         """Open the listeners, and begin to learn the topologies."""
@@ -133,6 +145,7 @@ class Worker:
             samples=lambda: [*self.samples(), *process_samples()],
             cluster_announce=Endpoint.parse(announce) if announce is not None else None,
             max_subscriptions=settings.limits.max_subscriptions_per_client,
+            crew=Crew(settings.name, self.worker_id, self.config.workers, self._link),
         )
 
     def _cluster(self, name: str, read_policy: ReadPolicy, listener: ListenerConfig) -> Cluster:

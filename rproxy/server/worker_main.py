@@ -17,6 +17,7 @@ import uvloop
 from rproxy.errors import RproxyError
 from rproxy.server.control import Channel, Message, StartQuestion, answer
 from rproxy.server.crew import MakeWorker, WorkerLike, answers_of, drain
+from rproxy.server.link import WorkerLink
 from rproxy.server.logs import set_up_logs
 
 
@@ -47,11 +48,13 @@ async def _live(
         worker = make_worker(start.config, start.sockets, worker_id=start.worker_id)
         if start.share is not None:
             worker.share(start.share)
+        link = WorkerLink(channel)
+        worker.join(link)
         await worker.start()
     except RproxyError as error:
         channel.send({"question": "start", "error": str(error)})
         return
-    service = _Service(channel, worker, start.config.drain_timeout)
+    service = _Service(channel, worker, link, start.config.drain_timeout)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, service.begin_drain)
     channel.send({"question": "start", "answer": True})
     await service.answer_all(messages)
@@ -60,9 +63,11 @@ async def _live(
 class _Service:
     """Answers for a worker that runs, and drains it once."""
 
-    def __init__(self, channel: Channel, worker: WorkerLike, drain_timeout: float) -> None:
+    def __init__(self, channel: Channel, worker: WorkerLike, link: WorkerLink, drain_timeout: float) -> None:
         self._channel = channel
         self._worker = worker
+        self._link = link
+        self._answers = answers_of(worker)
         self._drain_timeout = drain_timeout
         self._draining: asyncio.Task[None] | None = None
 
@@ -81,14 +86,25 @@ class _Service:
         If it is the supervisor that went, clients still get what is in flight; but one that goes during the drain
         wants an end at once.
         """
-        answers = answers_of(self._worker)
         async for message in messages:
             if message["question"] == "drain":
                 self.begin_drain()
+            elif message["question"] == "answers":
+                self._link.on_answers(message)
             else:
-                self._channel.send(answer(message["question"], answers))
+                self._answer(message)
         if self._draining is None:
             await drain(self._worker, self._drain_timeout)
+
+    def _answer(self, message: Message) -> None:
+        """Answer the supervisor, or another worker, unless it only tells something."""
+        question = message["question"]
+        if question not in ("crew", "told"):
+            self._channel.send(answer(question, self._answers))
+            return
+        reply = answer(question, {question: lambda: self._worker.answer(**message["argument"])})
+        if question == "crew":
+            self._channel.send({**reply, "number": message["number"]})
 
 
 if __name__ == "__main__":

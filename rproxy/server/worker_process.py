@@ -11,18 +11,20 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rproxy
 from rproxy.errors import StartError
 from rproxy.metrics.samples import Sample
-from rproxy.server.control import Channel, ControlError, Questioner, StartQuestion
+from rproxy.server.control import Channel, ControlError, Message, Questioner, StartQuestion
 
 START_WITHIN = 30.0
 """Seconds a worker has to open its listeners."""
+OnRequest = Callable[["WorkerProcess", Message], None]
 _PACKAGES = Path(rproxy.__file__).parents[1]
 
 
@@ -38,17 +40,24 @@ def worker_command() -> list[str]:
 class WorkerProcess:
     """One worker process. Make it with ``spawn``. ``last_samples`` is for its supervisor to remember them."""
 
-    def __init__(self, worker_id: int, process: asyncio.subprocess.Process, channel: Channel) -> None:
+    def __init__(
+        self, worker_id: int, process: asyncio.subprocess.Process, channel: Channel, on_request: OnRequest | None
+    ) -> None:
         self.worker_id = worker_id
         self.last_samples: list[Sample] = []
         self._process = process
-        self._questioner = Questioner(channel)
+        self._questioner = Questioner(channel, partial(on_request, self) if on_request is not None else None)
         self._channel = channel
         self._listening = asyncio.create_task(self._questioner.listen())
 
     @classmethod
-    async def spawn(cls, start: StartQuestion, command: Sequence[str]) -> WorkerProcess:
-        """A worker that serves clients. Raises ``StartError`` if it does not come to that."""
+    async def spawn(
+        cls, start: StartQuestion, command: Sequence[str], on_request: OnRequest | None = None
+    ) -> WorkerProcess:
+        """A worker that serves clients. Raises ``StartError`` if it does not come to that.
+
+        ``on_request`` takes what it wants of the other workers.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             inherited = [theirs.fileno(), *start.descriptors()]
@@ -59,7 +68,7 @@ class WorkerProcess:
                 pass_fds=inherited,
                 start_new_session=True,  # Ctrl-C is the supervisor's to handle
             )
-        worker = cls(start.worker_id, process, await Channel.open(ours))
+        worker = cls(start.worker_id, process, await Channel.open(ours), on_request)
         try:
             await worker._questioner.ask(start.message(), START_WITHIN)
         except BaseException as error:
@@ -74,9 +83,14 @@ class WorkerProcess:
         """The process id."""
         return self._process.pid
 
-    async def ask(self, question: str, seconds: float) -> Any:
+    async def ask(self, question: Message, seconds: float) -> Any:
         """The answer to ``question``. Raises ``ControlError`` if there is none within ``seconds``."""
-        return await self._questioner.ask({"question": question}, seconds)
+        return await self._questioner.ask(question, seconds)
+
+    def tell(self, message: Message) -> None:
+        """Send what has no answer; dropped if the worker hangs."""
+        if self._channel.has_room():
+            self._channel.send(message)
 
     def begin_drain(self) -> None:
         """Have it drain and end."""

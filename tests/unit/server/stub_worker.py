@@ -4,11 +4,14 @@ Run as a script it is a worker process. Its ``rproxy_mirror_sent_total`` counts 
 """
 
 import asyncio
+import json
 import os
 import socket
 import time
+from typing import Any
 
 from rproxy.config.models import Config
+from rproxy.dispatch.crew import Link
 from rproxy.downstream.balance import Share
 from rproxy.errors import StartError
 from rproxy.metrics.samples import Sample
@@ -24,9 +27,23 @@ class StubWorker:
         self._servers: list[asyncio.Server] = []
         self._clients = 0
         self._lines = 0
+        self.noted: list[Any] = []
 
     def share(self, share: Share, /) -> None:
         self.shared = share
+
+    def join(self, link: Link, /) -> None:
+        self.link = link
+
+    def answer(self, listener: str, question: str, argument: Any) -> Any:
+        if question == "fail":
+            raise ValueError(argument)
+        if question == "note":
+            self.noted.append(argument)
+            return None
+        if question == "noted":
+            return [self.worker_id, self.noted]
+        return [self.worker_id, listener, question, argument]
 
     async def start(self) -> None:
         if self.config.clusters[0].name == "broken":
@@ -42,9 +59,20 @@ class StubWorker:
                 os._exit(3)
             if line == b"hang\n":
                 time.sleep(3)  # noqa: ASYNC251 - as a worker that hangs does
+            if line.startswith(b"ask "):
+                writer.write(json.dumps(await self._ask(line.split()[1].decode())).encode() + b"\n")
+                continue
+            if line == b"tell\n":
+                self.link.tell(1 - self.worker_id, "redis", "note", "told")
             writer.write(b"%d\n" % os.getpid())
         self._clients -= 1
         writer.close()
+
+    async def _ask(self, question: str) -> list[Any]:
+        """What the other workers answer."""
+        answers = asyncio.get_running_loop().create_future()
+        self.link.ask("redis", question, {"from": self.worker_id}, answers.set_result)
+        return [self.worker_id, *await answers]
 
     async def drain(self, seconds: float, /) -> bool:
         self.drained_within = seconds

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -37,6 +38,14 @@ class Running:
             return None
         finally:
             writer.close()
+
+    async def ask(self, question: str) -> list[Any]:
+        """The id of a worker that asked the others, and what they answered."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(f"ask {question}\n".encode())
+        answer: list[Any] = json.loads(await reader.readline())
+        writer.close()
+        return answer
 
     async def pids(self) -> dict[int, int]:
         answers = await self.supervisor.ask("clusters")
@@ -136,6 +145,41 @@ async def test_a_worker_that_hangs_is_left_out_and_does_not_hang_the_others(
         assert await running.metric("rproxy_mirror_sent_total") == 1
         assert await hanging not in pids.values()
         await running.pids_once(lambda pids: len(pids) == 2)
+
+
+async def test_a_worker_asks_all_others(start: Start, make_config: Any) -> None:
+    async with start(make_config(workers=3)) as running:
+        asker, *answers = await running.ask("size")
+        others = [worker_id for worker_id in range(3) if worker_id != asker]
+        assert answers == [[worker_id, "redis", "size", {"from": asker}] for worker_id in others]
+
+
+async def test_a_question_that_fails_has_no_answer(start: Start, make_config: Any) -> None:
+    async with start(make_config(workers=2)) as running:
+        asker, *answers = await running.ask("fail")
+        assert (asker in (0, 1), answers) == (True, [])
+
+
+async def test_a_worker_that_hangs_is_left_out_of_the_answers(
+    start: Start, make_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_WITHIN", 0.3)
+    async with start(make_config(workers=2)) as running:
+        hanging = asyncio.create_task(running.say("hang"))
+        [awake] = await running.pids_once(lambda pids: len(pids) == 1)
+        asking = [asyncio.create_task(running.ask("size")) for _ in range(12)]
+        done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        assert done.pop().result() == [awake]
+        await asyncio.gather(hanging, *asking)
+
+
+async def test_a_worker_tells_another_one(start: Start, make_config: Any) -> None:
+    async with start(make_config(workers=2)) as running:
+        worker_of = {pid: worker_id for worker_id, pid in (await running.pids()).items()}
+        teller = worker_of[await running.say("tell") or 0]
+        while (noted := await running.ask("noted"))[0] != teller:
+            pass
+        assert noted == [teller, [1 - teller, ["told"]]]
 
 
 async def test_drained_workers_end(start: Start, make_config: Any) -> None:

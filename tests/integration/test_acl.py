@@ -289,7 +289,15 @@ def test_redis_py_logs_in(guarded: Proxy) -> None:
         stranger.ping()
 
 
-@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="redis-cli is not installed")
+needs_cli = pytest.mark.skipif(shutil.which("redis-cli") is None, reason="redis-cli is not installed")
+
+
+def run_cli(proxy: Proxy, *options: str) -> subprocess.CompletedProcess[str]:
+    command = ["redis-cli", "-p", str(proxy.port), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+@needs_cli
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -298,13 +306,16 @@ def test_redis_py_logs_in(guarded: Proxy) -> None:
         (["-3", "--user", "anypass", "-a", "x", "CLIENT", "GETNAME"], ""),
         (["--user", "nobody", "-a", "pw", "GET", "a"], "NOPERM this user has no permissions to run the 'get' command"),
         (["GET", "a"], "NOAUTH Authentication required."),
-        (["-a", "wrong", "GET", "a"], "NOAUTH Authentication required."),
     ],
 )
 def test_redis_cli_logs_in(options: list[str], said: str, guarded: Proxy) -> None:
-    command = ["redis-cli", "-p", str(guarded.port), *options]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert answer.stdout.strip() == said
+    assert run_cli(guarded, *options).stdout.strip() == said
+
+
+@needs_cli
+def test_redis_cli_tells_of_a_wrong_password(guarded: Proxy) -> None:
+    answer = run_cli(guarded, "-a", "wrong", "GET", "a")
+    assert "WRONGPASS invalid username-password pair or user is disabled." in answer.stdout + answer.stderr
 
 
 def test_denials_are_counted(guarded: Proxy) -> None:

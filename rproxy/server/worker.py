@@ -12,7 +12,8 @@ from typing import Any
 
 from rproxy.commands.catalog import Catalog
 from rproxy.config.access import users_of
-from rproxy.config.models import Config, ListenerConfig, RouteConfig
+from rproxy.config.models import Config, ListenerConfig
+from rproxy.config.routes import RouteConfig
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Crew, Link
 from rproxy.dispatch.dispatcher import Dispatcher

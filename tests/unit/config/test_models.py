@@ -12,10 +12,9 @@ from rproxy.config.models import (
     Config,
     LimitsConfig,
     ListenerConfig,
-    MirrorConfig,
-    PrefixRoutesConfig,
     SettingsConfig,
 )
+from rproxy.config.routes import MirrorConfig, PrefixRoutesConfig
 from rproxy.topology.read_policy import ReadPolicy
 
 

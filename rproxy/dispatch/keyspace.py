@@ -1,4 +1,4 @@
-"""The keys of all shards: KEYS, SCAN and RANDOMKEY."""
+"""The keys of all shards: KEYS and RANDOMKEY; SCAN is a module of its own."""
 
 from __future__ import annotations
 
@@ -7,24 +7,21 @@ from collections.abc import Callable, Sequence
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.parts import (
-    FanOutReply,
     Parts,
     Target,
     ask_primary,
     heard,
     is_silence,
     may_be_partial,
+    primary_of,
 )
+from rproxy.dispatch.scan import scan
 from rproxy.resp import encode
 from rproxy.resp.wire import Chunk
 from rproxy.routing.assembler import MISMATCH, elements_of, first_error
-from rproxy.routing.scan_cursor import Place, find_place, join_cursor, page, page_of, split_cursor
-from rproxy.topology.shard_tags import marks_of
-from rproxy.topology.snapshot import Endpoint
-from rproxy.upstream.cluster import Cluster
+from rproxy.routing.scan_cursor import page_of
 from rproxy.upstream.sink import Sink
 
-INVALID_CURSOR = encode.error("ERR invalid cursor")
 TOO_MANY_KEYS = encode.error("ERR KEYS matches more than the keys_reply_limit of rproxy: use SCAN")
 _GONE = encode.error("ERR the client is gone")
 _STEP = b"1000"
@@ -68,62 +65,6 @@ def _drawn(found: Sequence[tuple[int, bytes]], draw: float) -> bytes:
     return found[-1][1]
 
 
-# -- SCAN
-
-
-def scan(command: Command, context: Context, _: Sequence[Target]) -> None:
-    """SCAN: one shard after another, always at its primary, since a cursor means nothing to another node."""
-    clusters = context.clusters()
-    targets = targets_by_place(clusters)
-    order = sorted(targets)
-    try:
-        wanted, own = split_cursor(command.args[1], len(clusters))
-    except ValueError:
-        command.reply(INVALID_CURSOR)
-        return
-    found = find_place(order, wanted) if command.args[1].strip(b"0") else (0, True)
-    if found is None:
-        command.reply(page(0, encode.EMPTY_ARRAY))
-        return
-    index, is_same = found
-    place = order[index]
-    target = targets[place]
-    primary = _primary_of(target)
-
-    def finish(replies: list[bytes]) -> bytes:
-        following = join_cursor(order[index + 1], 0, len(clusters)) if index + 1 < len(order) else 0
-        try:
-            own, keys = page_of(replies[0])
-        except ValueError:
-            is_skipped = may_be_partial(command, context) and is_silence(replies[0])
-            return page(following, encode.EMPTY_ARRAY) if is_skipped else replies[0]
-        if _primary_of(target) != primary:
-            return page(join_cursor(place, 0, len(clusters)), keys)
-        return page(join_cursor(place, own, len(clusters)) if own else following, keys)
-
-    command.args[1] = b"%d" % (own if is_same else 0)
-    command.data = encode.command(command.args)
-    ask_primary(command, command.data, FanOutReply(command, 1, finish), 0, target)
-
-
-def targets_by_place(clusters: Sequence[Cluster]) -> dict[Place, Target]:
-    """Every shard, by its place in the walk over all of them."""
-    targets: dict[Place, Target] = {}
-    for number, cluster in enumerate(clusters):
-        shards = {cluster.topology.shard_of(slot): slot for slot in cluster.shard_slots()}
-        slots = {shard.primary: slot for shard, slot in shards.items() if shard is not None}
-        for mark, primary in marks_of(cluster.tags, slots).items():
-            targets[Place(number, mark)] = cluster, slots[primary]
-    return targets
-
-
-def _primary_of(target: Target) -> Endpoint | None:
-    """The node that answers for ``target`` now."""
-    cluster, slot = target
-    shard = cluster.topology.shard_of(slot)
-    return shard.primary if shard is not None else None
-
-
 # -- KEYS
 
 
@@ -138,7 +79,7 @@ class KeysReply(Sink):
     def __init__(self, command: Command, context: Context, targets: Sequence[Target]) -> None:
         self._command = command
         self._targets = targets
-        self._asked = [_primary_of(target) for target in targets]
+        self._asked = [primary_of(target) for target in targets]
         self._room = context.settings.keys_reply_limit
         self._tolerates = may_be_partial(command, context)
         self._keys: dict[bytes, None] = {}
@@ -178,10 +119,10 @@ class KeysReply(Sink):
 
     def _has_moved(self, index: int) -> bool:
         """Whether a shard has another primary than it was asked for, to which a cursor means nothing."""
-        return _primary_of(self._targets[index]) != self._asked[index]
+        return primary_of(self._targets[index]) != self._asked[index]
 
     def _ask(self, index: int, own: int) -> None:
-        self._asked[index] = _primary_of(self._targets[index])
+        self._asked[index] = primary_of(self._targets[index])
         data = encode.command([b"SCAN", b"%d" % own, b"MATCH", self._command.args[1], b"COUNT", _STEP])
         ask_primary(self._command, data, self, index, self._targets[index])
 

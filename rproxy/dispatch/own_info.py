@@ -60,6 +60,7 @@ def _server(command: Command, context: Context, metrics: OwnMetrics) -> Section:
         "arch_bits": "64" if sys.maxsize > 1 << 32 else "32",
         "monotonic_clock": "POSIX clock_gettime",
         "multiplexing_api": "epoll",
+        "atomicvar_api": "none",
         "gcc_version": "0.0.0",
         "process_id": str(os.getpid()),
         "process_supervised": "no",

@@ -9,6 +9,7 @@ from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.resp.wire import Chunk
 from rproxy.topology.read_policy import ReadPolicy
+from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.cluster import Cluster
 from rproxy.upstream.failure import UNREACHABLE
 from rproxy.upstream.request import Request
@@ -53,6 +54,13 @@ class FanOutReply(Parts):
 def shards_of(context: Context) -> list[Target]:
     """Every shard of the listener's clusters, in a stable order."""
     return [(cluster, slot) for cluster in context.clusters() for slot in cluster.shard_slots()]
+
+
+def primary_of(target: Target) -> Endpoint | None:
+    """The node that answers for ``target`` now."""
+    cluster, slot = target
+    shard = cluster.topology.shard_of(slot)
+    return shard.primary if shard is not None else None
 
 
 def send_to_all(command: Command, context: Context, targets: Sequence[Target], finish: Finish) -> None:

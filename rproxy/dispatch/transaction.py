@@ -31,7 +31,7 @@ ABORTED = encode.error("EXECABORT Transaction discarded because of previous erro
 OTHER_SLOT = encode.error("CROSSSLOT Keys in request don't hash to the same slot")
 _MULTI = encode.command([b"MULTI"])
 _EXEC = encode.command([b"EXEC"])
-_ONE_SHARD = frozenset({b"SCRIPT|LOAD", b"SCRIPT|EXISTS"})
+_ONE_SHARD = frozenset({b"SCRIPT|EXISTS", b"SCRIPT|LOAD", b"WAIT", b"WAITAOF"})
 """Fan-out commands that a transaction executes on its own shard alone."""
 
 

@@ -187,3 +187,18 @@ def test_reports_have_the_shape_of_one_server(direct: RawClient, client: RawClie
 
 def test_an_error_of_any_shard_is_the_answer(direct: RawClient, client: RawClient) -> None:
     assert client.command("SCRIPT", "LOAD", "return (") == direct.command("SCRIPT", "LOAD", "return (")
+
+
+def test_a_small_data_set_is_one_page_as_with_one_server(direct: RawClient, client: RawClient) -> None:
+    assert client.command("SCAN", "0") == direct.command("SCAN", "0") == b"*2\r\n$1\r\n0\r\n*0\r\n"
+    for key in ("a", "b", "c"):
+        client.command("SET", key, "1")
+    reply = client.command("SCAN", "0", "MATCH", "*")
+    assert reply.startswith(b"*2\r\n$1\r\n0\r\n*3\r\n")
+
+
+def test_waiting_inside_a_transaction_waits_for_nothing(direct: RawClient, client: RawClient) -> None:
+    for command in (("MULTI",), ("SET", "a", "1"), ("WAIT", "0", "0")):
+        assert client.command(*command) == direct.command(*command)
+    assert client.command("EXEC").startswith(b"*2\r\n+OK\r\n:")
+    assert direct.command("EXEC").startswith(b"*2\r\n+OK\r\n:")

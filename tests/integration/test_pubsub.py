@@ -176,6 +176,15 @@ def test_messages_published_at_any_node_are_heard(proxy: Proxy, cluster: Embedde
     assert heard == {push("message", "news", str(node.port)) for node in cluster.nodes}
 
 
+def test_subscribers_of_every_worker_hear_in_order(cluster: EmbeddedCluster) -> None:
+    with Proxy(["--seed", cluster.seeds, "--workers", "2"]) as proxy, proxy.client() as publisher, ExitStack() as stack:
+        subscribers = [stack.enter_context(subscribed(proxy.port, "SUBSCRIBE", "a", "b")) for _ in range(6)]
+        expected = [push("message", channel, str(number)) for number in range(50) for channel in ("a", "b")]
+        publisher.pipeline([("PUBLISH", channel, number) for number in range(50) for channel in ("a", "b")])
+        for subscriber in subscribers:
+            assert [subscriber.read_reply() for _ in expected] == expected
+
+
 def test_one_slow_subscriber_is_closed_and_the_others_are_not(cluster: EmbeddedCluster) -> None:
     config = config_of(cluster.seeds)
     config["listeners"][0]["limits"] = {"output_buffer_limit": "1MiB"}
@@ -285,6 +294,34 @@ def test_the_death_of_the_carrier_is_a_gap_and_no_more(own_cluster: EmbeddedClus
         await_true(lambda: publisher.command("PUBLISH", "news", "after").startswith(b":"), seconds=20)
         assert subscriber.read_reply() == push("message", "news", "after")
         assert own_proxy.metrics().total("rproxy_resubscriptions_total", cluster="main") == 1
+
+
+def test_a_carrier_that_hangs_is_left(own_cluster: EmbeddedCluster) -> None:
+    config = config_of(own_cluster.seeds, settings={"op_timeout": "0.5s"})
+    with Proxy(config=config) as proxy, subscribed(proxy.port, "SUBSCRIBE", "news") as subscriber:
+        carrier = next(node for node in own_cluster.nodes if subscribers_of(node, "news"))
+        others = [node for node in own_cluster.nodes if node is not carrier]
+        carrier.stop_process()
+        try:
+            await_true(lambda: any(subscribers_of(node, "news") for node in others))
+            others[0].call("PUBLISH", "news", "after")
+            assert subscriber.read_reply() == push("message", "news", "after")
+        finally:
+            carrier.cont()
+
+
+def test_subscriptions_outlive_a_cluster_that_is_gone_and_returns() -> None:
+    with (
+        EmbeddedCluster(primaries=1, replicas=0) as cluster,
+        Proxy(["--seed", cluster.seeds]) as proxy,
+        subscribed(proxy.port, "SUBSCRIBE", "news") as subscriber,
+    ):
+        cluster.nodes[0].kill()
+        await_true(lambda: proxy.metrics().total("rproxy_upstream_connections_active") == 0)
+        cluster.nodes[0].restart()
+        await_true(lambda: subscribers_of(cluster.nodes[0], "news"), seconds=20)
+        cluster.nodes[0].call("PUBLISH", "news", "after")
+        assert subscriber.read_reply() == push("message", "news", "after")
 
 
 @needs_7

@@ -65,7 +65,7 @@ DIFFERENCES = {
     "MEMORY|STATS": _ALL_PRIMARIES,
     "PING": "Says that rproxy is there, whatever its nodes do.",
     "PSUBSCRIBE": f"{_SHARED} Not inside a transaction.",
-    "PUBLISH": f"A worker publishes at the node it listens to. {_CLIENTS_COUNT}",
+    "PUBLISH": f"A worker publishes at the node it listens to. {_CLIENTS_COUNT} In a transaction, as a node counts.",
     "PUBSUB|CHANNELS": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
     "PUBSUB|NUMPAT": f"{_ALL_ASKED} A pattern counts once at every node. {_MAY_BE_PARTIAL}",
     "PUBSUB|NUMSUB": f"{_ALL_ASKED} {_CLIENTS_COUNT} {_MAY_BE_PARTIAL}",

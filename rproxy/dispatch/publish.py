@@ -34,7 +34,7 @@ class _Receivers(Sink):
         self._sink.deliver(token, reply, 0, len(reply))
 
     def _corrected(self, count: int) -> int:
-        heard = self._subscriptions.of(self._topic)
+        heard = self._subscriptions.topics.by_which_is_heard(self._topic)
         shard = self._subscriptions.cluster.topology.shard_of(self._slot) if self._slot >= 0 else None
         if shard is not None:
             count -= sum(subscription.sources.get(shard.primary, False) for subscription in heard)

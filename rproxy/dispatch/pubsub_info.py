@@ -29,7 +29,7 @@ def channels(command: Command, context: Context) -> bytes | None:
     clusters = _clusters(kind, context)
 
     def finish(replies: list[bytes]) -> bytes:
-        here = [subscription for cluster in clusters for subscription in cluster.subscriptions.of_kind(kind)]
+        here = [subscription for cluster in clusters for subscription in cluster.subscriptions.topics.of_kind(kind)]
         names = {subscription.topic.name for subscription in here if subscription.clients}
         found = {name for name in names if wanted.fullmatch(name)}
         for reply in replies:
@@ -49,7 +49,9 @@ def subscribers(command: Command, context: Context) -> bytes | None:
         counts = [map(_number, elements_of(reply)[1::2]) for reply in replies]
         told = [sum(column) for column in zip(*counts, strict=True)]
         topics = [Topic(kind, name) for name in names]
-        here = [[found for cluster in clusters if (found := cluster.subscriptions.get(topic))] for topic in topics]
+        here = [
+            [found for cluster in clusters if (found := cluster.subscriptions.topics.get(topic))] for topic in topics
+        ]
         pairs = zip(names, map(_corrected, told, here), strict=True)
         return encode.reply([item for pair in pairs for item in pair])
 
@@ -61,7 +63,9 @@ def patterns(command: Command, context: Context) -> bytes | None:
     clusters = _clusters(Kind.PATTERN, context)
 
     def finish(replies: list[bytes]) -> bytes:
-        here = [subscription for cluster in clusters for subscription in cluster.subscriptions.of_kind(Kind.PATTERN)]
+        here = [
+            subscription for cluster in clusters for subscription in cluster.subscriptions.topics.of_kind(Kind.PATTERN)
+        ]
         shared = sum(sum(subscription.sources.values()) for subscription in here)
         own = sum(subscription.clients > 0 for subscription in here)
         return encode.integer(max(sum(map(_number, replies)) - shared, 0) + own)

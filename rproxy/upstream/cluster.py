@@ -386,4 +386,5 @@ class Cluster:
             "shards": self.topology.describe(),
             "endpoints": [pool.describe() for pool in self._pools.values()],
             "parked": len(self.parking),
+            "subscriptions": self.subscriptions.describe(),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from rproxy.topology.snapshot import Endpoint
@@ -20,6 +21,8 @@ _PING_AFTER = 1.0
 _LINGER = 5.0
 """Seconds that a connection without topics is kept."""
 
+log = logging.getLogger("rproxy.subscriptions")
+
 
 class SubscriberNode:
     """``topics`` are those that should come from this endpoint. ``failure`` says why it cannot be used, if so."""
@@ -31,6 +34,7 @@ class SubscriberNode:
         "_down_until",
         "_failures",
         "_idle_since",
+        "_refused",
         "_subscriptions",
         "endpoint",
         "failure",
@@ -48,6 +52,7 @@ class SubscriberNode:
         self._failures = 0
         self._down_until = 0.0
         self._idle_since = 0.0
+        self._refused: list[tuple[float, Topic]] = []
 
     def want(self, topic: Topic) -> None:
         """Have the messages of ``topic`` come from here."""
@@ -67,8 +72,11 @@ class SubscriberNode:
         if not self.topics:
             self._idle_since = self._cluster.turn.now
 
-    def ask_again(self, topic: Topic) -> None:
-        """Subscribe to a topic once more, which the node has refused or ended."""
+    def ask_later(self, topic: Topic, delay: float) -> None:
+        """Subscribe to a topic once more, which the node has refused, when ``delay`` seconds have passed."""
+        self._refused.append((self._cluster.turn.tick() + delay, topic))
+
+    def _ask_again(self, topic: Topic) -> None:
         if topic in self.topics and self._connection is not None:
             self._connection.subscribe(topic)
 
@@ -96,6 +104,7 @@ class SubscriberNode:
         cluster.traffic.opened += 1
         cluster.traffic.active += 1
         self._idle_since = connection.heard_at = cluster.turn.tick()
+        self._refused.clear()
         for topic in self.topics:
             connection.subscribe(topic)
 
@@ -113,6 +122,10 @@ class SubscriberNode:
             if self.topics:
                 self._open(now)
             return not self.topics and self._dialling is None
+        due = [topic for when, topic in self._refused if when <= now]
+        self._refused = [entry for entry in self._refused if entry[0] > now]
+        for topic in due:
+            self._ask_again(topic)
         silence = now - connection.heard_at
         if not self.topics and now - self._idle_since > _LINGER:
             self.close()
@@ -154,11 +167,13 @@ class SubscriberNode:
         """The node ended a subscription: whoever it asks next will hear where its slot is now."""
         if topic in self.topics:
             self._subscriptions.on_taken_away(self.endpoint, topic)
-            self.ask_again(topic)
+            self._ask_again(topic)
 
     def on_failed(self, connection: SubscriberConnection, reason: str) -> None:
         """The connection is closed."""
         if connection is self._connection:
+            if self.topics:
+                log.warning("cluster %s: lost the subscriptions at %s: %s", self._cluster.name, self.endpoint, reason)
             self._connection = None
             self._cluster.traffic.active -= 1
             self._back_off(reason)

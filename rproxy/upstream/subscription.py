@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -86,6 +86,51 @@ class Subscription:
         if self._expression is None:
             self._expression = any_of([self.topic.name])
         return self._expression.fullmatch(channel) is not None
+
+
+class Topics:
+    """The subscriptions there are, by topic."""
+
+    __slots__ = ("_all", "_patterns")
+
+    def __init__(self) -> None:
+        self._all: dict[Topic, Subscription] = {}
+        self._patterns: dict[Topic, Subscription] = {}
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self._all.values())
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __getitem__(self, topic: Topic) -> Subscription:
+        return self._all[topic]
+
+    def add(self, subscription: Subscription) -> None:
+        """Have it found from now on."""
+        self._all[subscription.topic] = subscription
+        if subscription.topic.kind is Kind.PATTERN:
+            self._patterns[subscription.topic] = subscription
+
+    def remove(self, topic: Topic) -> None:
+        """Have it found no more. Raises ``KeyError``."""
+        del self._all[topic]
+        self._patterns.pop(topic, None)
+
+    def get(self, topic: Topic) -> Subscription | None:
+        """The subscription to ``topic``, if there is one."""
+        return self._all.get(topic)
+
+    def of_kind(self, kind: Kind) -> list[Subscription]:
+        """The subscriptions of one kind."""
+        return [subscription for topic, subscription in self._all.items() if topic.kind is kind]
+
+    def by_which_is_heard(self, topic: Topic) -> list[Subscription]:
+        """Those to the channel ``topic``, and to the patterns that match it."""
+        found = [self._all[topic]] if topic in self._all else []
+        if topic.kind is Kind.CHANNEL:
+            found += [pattern for pattern in self._patterns.values() if pattern.matches(topic.name)]
+        return found
 
 
 class PushError(Exception):

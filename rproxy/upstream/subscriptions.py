@@ -12,7 +12,7 @@ from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.failure import UNREACHABLE, Failure
 from rproxy.upstream.sources import Sources
 from rproxy.upstream.subscriber_node import SubscriberNode
-from rproxy.upstream.subscription import Claim, Kind, Subscription, Topic
+from rproxy.upstream.subscription import Claim, Kind, Subscription, Topic, Topics
 
 if TYPE_CHECKING:
     from rproxy.upstream.cluster import Cluster
@@ -31,15 +31,13 @@ class Subscriptions:
     __slots__ = (
         "_is_stale",
         "_nodes",
-        "_patterns",
-        "_refused",
         "_sources",
-        "_topics",
         "_waiting",
         "cluster",
         "delivered",
         "listening",
         "renewed",
+        "topics",
     )
 
     def __init__(self, cluster: Cluster) -> None:
@@ -47,11 +45,9 @@ class Subscriptions:
         self.delivered = 0
         self.listening = 0
         self.renewed = 0
-        self._topics: dict[Topic, Subscription] = {}
-        self._patterns: dict[Topic, Subscription] = {}
+        self.topics = Topics()
         self._nodes: dict[Endpoint, SubscriberNode] = {}
         self._waiting: dict[Claim, None] = {}
-        self._refused: list[tuple[float, SubscriberNode, Topic]] = []
         self._sources = Sources()
         self._is_stale = False
 
@@ -69,16 +65,14 @@ class Subscriptions:
         with an error; then the claim is released already.
         """
         self._settle_down()
-        subscription = self._topics.get(topic) or Subscription(topic)
+        subscription = self.topics.get(topic) or Subscription(topic)
         claim = Claim(subscription, on_settled, self.cluster.turn.tick() + self.cluster.op_timeout)
         failure = self._sources.obstacle(topic)
         if failure is not None:
             self._settle(claim, self._failed(failure))
             return claim
-        if topic not in self._topics:
-            self._topics[topic] = subscription
-            if topic.kind is Kind.PATTERN:
-                self._patterns[topic] = subscription
+        if not subscription.claims:
+            self.topics.add(subscription)
             self._place(subscription)
         subscription.claims[claim] = None
         if subscription.is_confirmed:
@@ -105,31 +99,17 @@ class Subscriptions:
             subscription.clients -= 1
             self.listening -= 1
         if not subscription.claims:
-            del self._topics[subscription.topic]
-            self._patterns.pop(subscription.topic, None)
+            self.topics.remove(subscription.topic)
             for endpoint in subscription.sources:
                 self._nodes[endpoint].drop(subscription.topic)
 
-    def of_kind(self, kind: Kind) -> list[Subscription]:
-        """The subscriptions of one kind."""
-        return [subscription for topic, subscription in self._topics.items() if topic.kind is kind]
-
-    def get(self, topic: Topic) -> Subscription | None:
-        """The subscription to ``topic``, if there is one."""
-        return self._topics.get(topic)
-
-    def of(self, topic: Topic) -> list[Subscription]:
-        """Those by which a message to the channel ``topic`` is heard."""
-        found = [self._topics[topic]] if topic in self._topics else []
-        if topic.kind is Kind.CHANNEL:
-            found += [pattern for pattern in self._patterns.values() if pattern.matches(topic.name)]
-        return found
-
     def home_slot(self) -> int:
-        """A slot of the carrier's shard, -1 if that is down: what is published there is heard here in that order."""
+        """A slot of the shard to publish at: the carrier's if it is up, so that order is kept; -1 if none is known."""
         self._settle_down()
-        slot = self._sources.home_slot
-        return -1 if slot < 0 or self.cluster.is_down(slot) else slot
+        home, cluster = self._sources.home_slot, self.cluster
+        if home < 0 or not cluster.is_down(home):
+            return home
+        return next((slot for slot in cluster.shard_slots() if not cluster.is_down(slot)), home)
 
     def _failed(self, failure: Failure, reason: str = "") -> bytes:
         self.cluster.failures[failure.label] += 1
@@ -162,7 +142,7 @@ class Subscriptions:
         self._is_stale = False
         failing = {endpoint for endpoint, node in self._nodes.items() if node.failure}
         self._sources.settle(self.cluster.topology, failing, self.cluster.draw)
-        for subscription in self._topics.values():
+        for subscription in self.topics:
             self._place(subscription)
 
     def _place(self, subscription: Subscription) -> None:
@@ -184,7 +164,7 @@ class Subscriptions:
 
     def on_message(self, endpoint: Endpoint, topic: Topic, channel: bytes, push: bytes) -> None:
         """A message came: hand it to those who listen, if it has not come from elsewhere as well."""
-        subscription = self._topics.get(topic)
+        subscription = self.topics.get(topic)
         if subscription is None or endpoint not in subscription.sources:
             return
         if topic.kind is not Kind.SHARD and not self._sources.has_told(endpoint, channel):
@@ -197,7 +177,7 @@ class Subscriptions:
 
     def on_subscribed(self, endpoint: Endpoint, topic: Topic) -> None:
         """A node has confirmed."""
-        subscription = self._topics[topic]
+        subscription = self.topics[topic]
         subscription.trouble = None
         if subscription.sources[endpoint]:
             return
@@ -210,11 +190,11 @@ class Subscriptions:
 
     def on_taken_away(self, endpoint: Endpoint, topic: Topic) -> None:
         """A node has ended the subscription."""
-        self._topics[topic].sources[endpoint] = False
+        self.topics[topic].sources[endpoint] = False
 
     def on_refused(self, node: SubscriberNode, topic: Topic, line: bytes) -> None:
         """A node has refused: follow it where it says that another has the slot, else try again a little later."""
-        subscription = self._topics[topic]
+        subscription = self.topics[topic]
         redirection = classify(line, node.endpoint)
         if redirection is None:
             if subscription.was_confirmed and subscription.trouble != line:
@@ -227,13 +207,13 @@ class Subscriptions:
             self._place(subscription)
         subscription.trouble = line
         if topic in node.topics:
-            delay = _LATER if redirection is None else _SOON
-            self._refused.append((self.cluster.turn.tick() + delay, node, topic))
+            subscription.hops = 0
+            node.ask_later(topic, _LATER if redirection is None else _SOON)
 
     def on_node_failed(self, node: SubscriberNode) -> None:
         """A connection was lost, or could not be opened: what can come from another node does so."""
         for topic in node.topics:
-            self._topics[topic].sources[node.endpoint] = False
+            self.topics[topic].sources[node.endpoint] = False
         if node.endpoint == self.carrier:
             self._is_stale = True
             self._settle_down()
@@ -244,28 +224,28 @@ class Subscriptions:
 
     def tick(self, now: float) -> None:
         """The janitor's round: new places, new attempts, and an end to what has waited too long."""
-        if self._topics:
+        if self.topics:
             self._settle_down()
-        due = [entry for entry in self._refused if entry[0] <= now]
-        self._refused = [entry for entry in self._refused if entry[0] > now]
-        for _, node, topic in due:
-            if topic in node.topics:
-                self._topics[topic].hops = 0
-                node.ask_again(topic)
         for claim in list(takewhile(lambda claim: claim.deadline <= now, self._waiting)):
             self._settle(claim, claim.subscription.trouble or self._failed(UNREACHABLE, self._trouble()))
-        for node in [node for node in self._nodes.values() if node.tick(now)]:
-            del self._nodes[node.endpoint]
+        for node in list(self._nodes.values()):
+            if node.tick(now):
+                del self._nodes[node.endpoint]
 
     def _trouble(self) -> str:
         troubles = [f"{node.endpoint}: {node.failure}" for node in self._nodes.values() if node.failure]
         return "; ".join(troubles[:3]) or "no node has confirmed the subscription"
 
+    def describe(self) -> dict[str, object]:
+        """The state of the subscriptions for operators: JSON-able."""
+        carrier = str(self.carrier) if self.carrier is not None else None
+        return {"topics": len(self.topics), "clients": self.listening, "carrier": carrier}
+
     def close(self) -> None:
         """Close every connection; who waits is told."""
         for claim in list(self._waiting):
             self._settle(claim, self._failed(UNREACHABLE, "rproxy is stopping"))
-        for subscription in self._topics.values():
+        for subscription in self.topics:
             subscription.sources.clear()
         for node in self._nodes.values():
             node.close()

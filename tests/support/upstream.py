@@ -116,6 +116,7 @@ class Upstream:
 
     async def close(self) -> None:
         """Close everything; no token may have been answered twice."""
+        assert not self._janitor.done(), "the janitor has failed"
         self._janitor.cancel()
         if self.cluster.refresher is not None:
             await self.cluster.refresher.stop()

@@ -3,7 +3,7 @@
 import pytest
 
 from rproxy.topology.snapshot import Endpoint
-from rproxy.upstream.subscription import Kind, PushError, Subscription, Topic, strings_of
+from rproxy.upstream.subscription import Kind, PushError, Subscription, Topic, Topics, strings_of
 from tests.support.pubsub import push
 
 
@@ -41,3 +41,22 @@ def test_a_pattern_matches_channels() -> None:
         False,
         False,
     ]
+
+
+def test_topics_are_found_by_name_kind_and_match() -> None:
+    topics = Topics()
+    wanted = [
+        Topic(Kind.CHANNEL, b"news"),
+        Topic(Kind.PATTERN, b"n*"),
+        Topic(Kind.PATTERN, b"x"),
+        Topic(Kind.SHARD, b"news"),
+    ]
+    channel, pattern, other, sharded = (Subscription(topic) for topic in wanted)
+    for subscription in (channel, pattern, other, sharded):
+        topics.add(subscription)
+    assert topics.by_which_is_heard(channel.topic) == [channel, pattern]
+    assert topics.by_which_is_heard(sharded.topic) == [sharded]
+    assert topics.of_kind(Kind.PATTERN) == [pattern, other]
+    topics.remove(pattern.topic)
+    assert topics.by_which_is_heard(channel.topic) == [channel]
+    assert (topics.get(pattern.topic), len(topics), list(topics)) == (None, 3, [channel, other, sharded])

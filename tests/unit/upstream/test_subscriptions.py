@@ -10,7 +10,7 @@ import pytest
 from rproxy.topology.snapshot import Topology
 from rproxy.upstream.subscription import Claim, Kind, Topic
 from rproxy.upstream.subscriptions import Subscriptions
-from tests.support.fake_node import CLOSE, SILENCE, Command, FakeNode
+from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Command, FakeNode
 from tests.support.pubsub import asked, confirm, pubsub_answers, push, push_3, subscriber
 from tests.support.upstream import Upstream, topology_of
 
@@ -72,6 +72,12 @@ async def nodes(start_node: Any) -> list[FakeNode]:
 
 @pytest.fixture
 async def hub(nodes: list[FakeNode], make_hub: Callable[..., Hub]) -> Hub:
+    return make_hub(topology_of(*((node.endpoint,) for node in nodes)), op_timeout=PATIENCE)
+
+
+@pytest.fixture
+async def hasty_hub(nodes: list[FakeNode], make_hub: Callable[..., Hub]) -> Hub:
+    """One whose requests may take ``OP_TIMEOUT`` only."""
     return make_hub(topology_of(*((node.endpoint,) for node in nodes)))
 
 
@@ -115,6 +121,7 @@ async def test_clients_share_one_subscription(hub: Hub, nodes: list[FakeNode]) -
     await hub.until(lambda: late.heard)
     assert early.heard == late.heard == [(push("message", "news", "1"), push_3("message", "news", "1"))]
     assert (hub.subscriptions.delivered, hub.subscriptions.listening) == (2, 2)
+    assert hub.cluster.describe()["subscriptions"] == {"topics": 1, "clients": 2, "carrier": str(carrier.endpoint)}
     early.leave()
     assert asked(carrier) == [("subscribe", "news")]
     late.leave()
@@ -221,14 +228,14 @@ async def test_an_error_is_of_the_command_it_answers(hub: Hub, nodes: list[FakeN
     assert [listener.settled for listener in listeners] == [[None], [b"-ERR x\r\n"], [None]]
 
 
-async def test_what_is_never_confirmed_fails_in_time(hub: Hub, nodes: list[FakeNode]) -> None:
+async def test_what_is_never_confirmed_fails_in_time(hasty_hub: Hub, nodes: list[FakeNode]) -> None:
     for node in nodes:
         node.answers["SUBSCRIBE"] = SILENCE
-    listener = hub.claim(NEWS)
-    await hub.until(lambda: listener.settled)
+    listener = hasty_hub.claim(NEWS)
+    await hasty_hub.until(lambda: listener.settled)
     assert listener.settled[0] is not None
     assert listener.settled[0].startswith(b"-CLUSTERDOWN no endpoint of cluster 'main'")
-    assert hub.cluster.failures["unreachable"] == 1
+    assert hasty_hub.cluster.failures["unreachable"] == 1
 
 
 async def test_nobody_there_is_said_in_time(make_hub: Callable[..., Hub], start_node: Any) -> None:
@@ -276,14 +283,16 @@ async def test_a_connection_is_closed_on_nonsense(hub: Hub, nodes: list[FakeNode
         await hub.until(lambda renewed=number + 1: hub.subscriptions.renewed == renewed)
 
 
-async def test_a_silent_node_is_given_up(hub: Hub, nodes: list[FakeNode], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_node_is_given_up(
+    hasty_hub: Hub, nodes: list[FakeNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rproxy.upstream.subscriber_node._PING_AFTER", 0.01)
-    await hub.listener(NEWS)
-    carrier, other = carrier_of(hub, nodes)
+    await hasty_hub.listener(NEWS)
+    carrier, other = carrier_of(hasty_hub, nodes)
     await carrier.heard("ping", 2)
     carrier.answers["PING"] = SILENCE
-    await hub.until(lambda: hub.subscriptions.carrier == other.endpoint)
-    await hub.until(lambda: hub.subscriptions.renewed == 1)
+    await hasty_hub.until(lambda: hasty_hub.subscriptions.carrier == other.endpoint)
+    await hasty_hub.until(lambda: hasty_hub.subscriptions.renewed == 1)
 
 
 async def test_a_moved_channel_is_followed(hub: Hub, nodes: list[FakeNode]) -> None:
@@ -303,11 +312,13 @@ async def test_a_channel_whose_slot_moves_away_is_followed(hub: Hub, nodes: list
     await hub.until(lambda: listener.heard)
 
 
-async def test_nodes_that_send_each_to_the_other_are_not_asked_without_end(hub: Hub, nodes: list[FakeNode]) -> None:
+async def test_nodes_that_send_each_to_the_other_are_not_asked_without_end(
+    hasty_hub: Hub, nodes: list[FakeNode]
+) -> None:
     for node, other in (nodes, nodes[::-1]):
         node.answers["SSUBSCRIBE"] = f"-MOVED 3300 {other.endpoint}\r\n".encode()
-    listener = hub.claim(SHARD_B)
-    await hub.until(lambda: listener.settled)
+    listener = hasty_hub.claim(SHARD_B)
+    await hasty_hub.until(lambda: listener.settled)
     assert listener.settled[0] is not None
     assert listener.settled[0].startswith(b"-MOVED 3300 ")
     assert 2 < sum(map(len, map(asked, nodes))) < 50
@@ -354,10 +365,10 @@ async def test_a_connection_without_topics_is_closed_after_a_while(
     await hub.listener(SHARD_B)
 
 
-async def test_a_node_that_hangs_up_at_once_is_not_called_without_pause(hub: Hub, nodes: list[FakeNode]) -> None:
+async def test_a_node_that_hangs_up_at_once_is_not_called_without_pause(hasty_hub: Hub, nodes: list[FakeNode]) -> None:
     nodes[0].answers["SSUBSCRIBE"] = CLOSE
-    listener = hub.claim(SHARD_B)
-    await hub.until(lambda: listener.settled)
+    listener = hasty_hub.claim(SHARD_B)
+    await hasty_hub.until(lambda: listener.settled)
     assert 2 <= len(asked(nodes[0])) < 10
 
 

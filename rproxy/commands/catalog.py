@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -22,15 +22,17 @@ class Catalog:
     """``names`` finds a command; ``specs[i].index == i``, and learned ones stand behind the table's.
 
     A row of the table is never replaced. What was learned is kept, whatever becomes of the node that told it, and
-    replaced when a node describes it anew, with the index that it had. ``key_specs`` are by name of the command.
+    replaced when a node describes it anew, with the index that it had. ``key_specs`` are by name of the command;
+    ``on_unknown`` are called when a client sends a command that stands nowhere.
     """
 
-    __slots__ = ("_indices", "key_specs", "names", "specs")
+    __slots__ = ("_indices", "key_specs", "names", "on_unknown", "specs")
 
     def __init__(self) -> None:
         self.names = index_names(SPECS)
         self.specs = list(SPECS)
         self.key_specs: dict[bytes, tuple[KeySpec, ...]] = dict(KEY_SPECS)
+        self.on_unknown: list[Callable[[], None]] = []
         self._indices: dict[bytes, int] = {}
 
     @property
@@ -46,6 +48,11 @@ class Catalog:
         """Those of ``names`` that no row of the table has, within the bound; subcommands come with containers."""
         commands = (name for name in names if isinstance(name, bytes) and b"|" not in name)
         return list(islice((name for name in commands if name.upper() not in _OF_TABLE), LEARNED_MOST))
+
+    def miss(self) -> None:
+        """A client sent an unknown command."""
+        for tell in self.on_unknown:
+            tell()
 
     def learn(self, entries: Iterable[Any]) -> list[CommandSpec]:
         """Take over the commands that ``COMMAND INFO`` describes; those that are new. Nonsense is passed over."""

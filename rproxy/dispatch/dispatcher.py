@@ -129,6 +129,8 @@ class Dispatcher:
                 spec = resolve(self._commands, args)
             check_arity(spec, len(args))
         except CommandError as refused:
+            if spec is None:
+                self.context.catalog.miss()
             session.spoil()
             sink.deliver(token, refused.line, 0, len(refused.line))
             return

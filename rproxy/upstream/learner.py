@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rproxy.topology.server_facts import ServerFacts, facts_of
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 PERIOD = 60.0
 """Seconds after which the next node is asked again: an upgrade need not change the topology."""
-CHECK = 0.1
-"""Seconds between two looks at whether the topology has other endpoints."""
+MISSED_AFTER = 10.0
+"""Seconds after which a command that is unknown is a reason to ask again."""
 RETRY = 1.0
 """Seconds after a node that could not be asked."""
 _SHOWN = 10
@@ -29,30 +30,26 @@ log = logging.getLogger("rproxy.commands")
 
 
 class Learner:
-    """One task per cluster. Asks one node when the topology has other endpoints than before, and on a period.
+    """One task per cluster. Asks one node when the topology changes, when a command is unknown, and on a period.
 
     What it says of itself goes to ``servers``, under the name of the cluster.
     """
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        catalog: Catalog,
-        check: float = CHECK,
-        servers: dict[str, ServerFacts] | None = None,
-    ) -> None:
+    def __init__(self, cluster: Cluster, catalog: Catalog, servers: dict[str, ServerFacts] | None = None) -> None:
         self._cluster = cluster
         self._catalog = catalog
-        self._check = check
         self._servers = servers
         self._task: asyncio.Task[None] | None = None
         self._asked: set[Endpoint] = set()
-        self._known: frozenset[Endpoint] = frozenset()
-        self._due_at = 0.0
+        self._asked_at = 0.0
+        self._is_due = asyncio.Event()
         self._last_trouble = ""
 
     def start(self) -> None:
         """Begin, as soon as there is a topology."""
+        if self._cluster.refresher is not None:
+            self._cluster.refresher.on_topology = self._is_due.set
+        self._catalog.on_unknown.append(self._on_unknown)
         self._task = self._cluster.turn.loop.create_task(self._run())
 
     async def stop(self) -> None:
@@ -61,19 +58,26 @@ class Learner:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def _on_unknown(self) -> None:
+        """A client sent a command that nobody has told of: perhaps the nodes know it by now."""
+        if self._now() - self._asked_at >= MISSED_AFTER:
+            self._is_due.set()
+
+    def _now(self) -> float:
+        return self._cluster.turn.loop.time()
+
     async def _run(self) -> None:
         while True:
-            endpoints = frozenset(self._cluster.topology.endpoints())
-            now = self._cluster.turn.loop.time()
-            if endpoints and (endpoints != self._known or now >= self._due_at):
-                is_told = await self.learn()
-                self._known = endpoints
-                self._due_at = now + (PERIOD if is_told else RETRY)
-            await asyncio.sleep(self._check)
+            self._is_due.clear()
+            is_told = await self.learn() if self._cluster.topology.covered else True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD if is_told else RETRY):
+                    await self._is_due.wait()
 
     async def learn(self) -> bool:
         """Ask one node, each in its turn; false if it gave no answer."""
         endpoint = self._next_endpoint()
+        self._asked_at = self._now()
         try:
             await self._get_to_know(endpoint)
             entries = await self._ask(endpoint)

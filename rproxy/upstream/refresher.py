@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rproxy.errors import TopologyError
@@ -36,6 +37,8 @@ class Refresher:
         self._task: asyncio.Task[None] | None = None
         self._view: ClusterView | None = None
         self._last_trouble = ""
+        self.on_topology: Callable[[], None] | None = None
+        """Told of every topology that differs from the last."""
         self.refreshed_at: float | None = None
         self.results: Counter[str] = Counter()
 
@@ -129,6 +132,8 @@ class Refresher:
         if view.topology != self._cluster.topology:
             log.info("cluster %s: %s", self._cluster.name, _summary(view.topology))
             self._cluster.swap(view.topology)
+            if self.on_topology is not None:
+                self.on_topology()
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble once, and its end."""

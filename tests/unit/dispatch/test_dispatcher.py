@@ -78,6 +78,15 @@ async def test_a_learned_command_goes_where_its_keys_are(dispatch: Dispatch, nod
     assert dict(dispatch.clusters["main"].counted())[one.index].success == 1
 
 
+async def test_an_unknown_command_is_told_to_who_may_learn_it(dispatch: Dispatch) -> None:
+    missed: list[bool] = []
+    dispatch.context.catalog.on_unknown.append(lambda: missed.append(True))
+    assert (await dispatch.call("JSON.SET", "a", "$", "1")).startswith(b"-ERR unknown command 'JSON.SET'")
+    assert (await dispatch.call("OBJECT", "NOPE")).startswith(b"-ERR unknown subcommand 'NOPE'")
+    assert (await dispatch.call("GET")).startswith(b"-ERR wrong number of arguments")
+    assert missed == [True]
+
+
 async def test_keys_that_share_a_slot_go_whole(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
     assert await dispatch.call("MGET", "b", "{b}1", "{b}2") == encode.reply([b"b", b"{b}1", b"{b}2"])
     assert nodes[0].received == [(b"MGET", b"b", b"{b}1", b"{b}2")]

@@ -9,12 +9,13 @@ import pytest
 
 from rproxy.commands.catalog import Catalog
 from rproxy.resp import encode
-from rproxy.topology.server_facts import ServerFacts
+from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
 from rproxy.topology.snapshot import Topology
 from rproxy.upstream import learner as module
 from rproxy.upstream.learner import Learner
+from rproxy.upstream.refresher import Refresher
 from tests.support.described import entry
-from tests.support.fake_node import CLOSE, PATIENCE, Answer, FakeNode
+from tests.support.fake_node import CLOSE, PATIENCE, Answer, FakeNode, cluster_answers
 from tests.support.upstream import topology_of
 
 NO_LIST = b"-ERR Unknown subcommand or wrong number of arguments for 'list'. Try COMMAND HELP.\r\n"
@@ -84,46 +85,70 @@ async def test_every_node_is_asked_in_turn(start_node: Any, make_upstream: Any) 
     assert sorted(node.count("COMMAND") for node in nodes) == [2, 2, 4]
 
 
+async def known(catalog: Catalog, name: bytes) -> None:
+    """Wait until the catalog has a command."""
+    async with asyncio.timeout(PATIENCE):
+        while catalog.names.get(name) is None:
+            await asyncio.sleep(0)
+
+
 async def test_it_begins_with_the_topology_and_follows_it(start_node: Any, make_upstream: Any) -> None:
     old, new = await start_node(telling(entry(b"x.old"))), await start_node(telling(entry(b"x.new")))
     upstream, catalog = make_upstream(), Catalog()
-    learner = Learner(upstream.cluster, catalog, check=0.001)
+    refresher = Refresher(upstream.cluster, [old.endpoint], RefreshSchedule(RefreshPolicy()))
+    upstream.cluster.refresher = refresher
+    learner = Learner(upstream.cluster, catalog)
     learner.start()
     for node, name in ((old, b"X.OLD"), (new, b"X.NEW")):
-        upstream.cluster.swap(Topology.standalone(node.endpoint))
-        async with asyncio.timeout(PATIENCE):
-            while catalog.names.get(name) is None:
-                await asyncio.sleep(0)
+        old.answers |= cluster_answers([node.endpoint])
+        new.answers |= cluster_answers([node.endpoint])
+        await refresher.refresh()
+        await known(catalog, name)
     await learner.stop()
     assert (old.count("COMMAND"), new.count("COMMAND")) == (2, 2)
 
 
-async def test_an_upgrade_is_noticed_by_the_period(
-    start_node: Any, make_upstream: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("changed", ["PERIOD", "MISSED_AFTER"])
+async def test_an_upgrade_is_noticed_by_the_period_or_by_a_command_that_is_unknown(
+    start_node: Any, make_upstream: Any, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    monkeypatch.setattr(module, "PERIOD", 0.0)
+    monkeypatch.setattr(module, changed, 0.0)
     node = await start_node(telling(entry(b"x.old")))
     upstream, catalog = make_upstream(), Catalog()
     upstream.cluster.swap(Topology.standalone(node.endpoint))
-    learner = Learner(upstream.cluster, catalog, check=0.001)
+    learner = Learner(upstream.cluster, catalog)
     learner.start()
-    await node.heard("COMMAND", 2)
+    await known(catalog, b"X.OLD")
     node.answers |= telling(entry(b"x.old"), entry(b"x.new"))
-    async with asyncio.timeout(PATIENCE):
-        while catalog.names.get(b"X.NEW") is None:
-            await asyncio.sleep(0)
+    catalog.miss()
+    await known(catalog, b"X.NEW")
     await learner.stop()
 
 
-async def test_it_keeps_what_the_node_says_of_itself(start_node: Any, make_upstream: Any) -> None:
-    node = await start_node(telling())
-    node.answers |= {
-        "INFO": encode.bulk(b"# Server\r\nredis_version:7.2.4\r\n"),
-        "MODULE LIST": encode.reply([[b"name", b"bf", b"ver", 1]]),
-    }
-    upstream = make_upstream()
-    upstream.cluster.swap(topology_of((node.endpoint,)))
-    servers: dict[str, ServerFacts] = {}
-    assert await Learner(upstream.cluster, Catalog(), servers=servers).learn()
-    assert servers["main"].version == "7.2.4"
-    assert servers["main"].modules == [{b"name": b"bf", b"ver": 1}]
+async def test_unknown_commands_are_no_reason_to_ask_all_the_time(start_node: Any, make_upstream: Any) -> None:
+    node = await start_node(telling(entry(b"x.old")))
+    upstream, catalog = make_upstream(), Catalog()
+    upstream.cluster.swap(Topology.standalone(node.endpoint))
+    learner = Learner(upstream.cluster, catalog)
+    learner.start()
+    await known(catalog, b"X.OLD")
+    for _ in range(100):
+        catalog.miss()
+        await asyncio.sleep(0)
+    await learner.stop()
+    assert node.count("COMMAND") == 2
+
+
+async def test_a_node_that_did_not_tell_is_asked_again_soon(
+    start_node: Any, make_upstream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.0)
+    node = await start_node({"COMMAND": CLOSE})
+    upstream, catalog = make_upstream(), Catalog()
+    upstream.cluster.swap(Topology.standalone(node.endpoint))
+    learner = Learner(upstream.cluster, catalog)
+    learner.start()
+    await node.heard("COMMAND", 3)
+    node.answers = telling(entry(b"x.new"))
+    await known(catalog, b"X.NEW")
+    await learner.stop()

@@ -1,0 +1,128 @@
+"""A TCP relay on loopback that does to a connection what bad networks do.
+
+What it does is set at any time, for the connections that are open and those to come. A fault concerns both directions
+unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from dataclasses import dataclass
+
+from tests.support.background import Background
+
+_CHUNK = 65536
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Faults:
+    """What is wrong with the network."""
+
+    delay: float = 0.0
+    """Seconds by which every piece is late."""
+    is_black_hole: bool = False
+    """Bytes are taken and never arrive; a new connection is accepted and no more."""
+    cut_after: int | None = None
+    """Bytes from the server after which both sides are closed, in the middle of whatever it is."""
+    bytes_per_second: float | None = None
+    """The most that flows in each direction of each connection."""
+
+
+class Relay(Background):
+    """Listens at ``port`` and hands everything to ``target``, a port on loopback, and back."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__()
+        self.target = target
+        self.port = 0
+        self.faults = Faults()
+        self.accepted = 0
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def on_start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def on_stop(self) -> None:
+        """Close everything."""
+        if self._server is not None:
+            self._server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+
+    def reset(self) -> None:
+        """Reset every connection (RST), whatever is on its way."""
+        self.run(self._reset())
+
+    def half_open(self) -> None:
+        """Let the server's side of every connection end unseen: the other side hears nothing more, and no close."""
+        self.run(self._half_open())
+
+    async def _reset(self) -> None:
+        for writer in list(self._writers):
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            writer.transport.abort()
+
+    async def _half_open(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._writers.add(writer)
+        try:
+            await self._relay(reader, writer)
+            writer.close()
+            self._writers.discard(writer)
+        except (OSError, asyncio.CancelledError):
+            pass  # reset, left half-open, or stopped
+        finally:
+            self._tasks.discard(task)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while self.faults.is_black_hole:
+            await asyncio.sleep(0.01)
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        self._writers.add(far_writer)
+        up = asyncio.create_task(self._pump(reader, far_writer, False))
+        down = asyncio.create_task(self._pump(far_reader, writer, True))
+        try:
+            await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in (up, down):
+                pump.cancel()
+            await asyncio.gather(up, down, return_exceptions=True)
+            self._writers.discard(far_writer)
+            far_writer.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_answer: bool) -> None:
+        passed = 0
+        while data := await reader.read(_CHUNK):
+            faults = self.faults
+            if faults.delay:
+                await asyncio.sleep(faults.delay)
+            if faults.is_black_hole:
+                continue
+            if is_answer and faults.cut_after is not None:
+                data = data[: max(faults.cut_after - passed, 0)]
+            writer.write(data)
+            await writer.drain()
+            passed += len(data)
+            if is_answer and faults.cut_after is not None and passed >= faults.cut_after:
+                return
+            if faults.bytes_per_second is not None:
+                await asyncio.sleep(len(data) / faults.bytes_per_second)

@@ -1,0 +1,58 @@
+"""Slots that are moved between real nodes, as ``redis-cli --cluster reshard`` moves them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+
+import hiredis
+
+from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.redis_process import RedisProcess
+from rproxy.topology.slots import hash_slot
+from tests.support.waiting import await_true
+
+
+def keys_by_primary(cluster: EmbeddedCluster, keys: Iterable[str]) -> dict[int, list[str]]:
+    """The keys by the port of the primary that has their slot now."""
+    ranges = cluster.slot_ranges()
+    found: dict[int, list[str]] = {nodes[0].port: [] for _, _, nodes in ranges}
+    for key in keys:
+        slot = hash_slot(key.encode())
+        found[next(nodes[0].port for first, last, nodes in ranges if first <= slot <= last)].append(key)
+    return found
+
+
+def node_id(node: RedisProcess) -> str:
+    """The name of a node in its cluster."""
+    identity: bytes = node.call("CLUSTER", "MYID")
+    return identity.decode()
+
+
+def move_slots(
+    slots: Iterable[int], source: RedisProcess, target: RedisProcess, everyone: Sequence[RedisProcess]
+) -> None:
+    """Move slots with their keys, one key after the other, so that commands of several keys meet them half-way."""
+    from_id, to_id = node_id(source), node_id(target)
+    with source.connect() as old, target.connect() as new:
+        for slot in slots:
+            new.call("CLUSTER", "SETSLOT", slot, "IMPORTING", from_id)
+            old.call("CLUSTER", "SETSLOT", slot, "MIGRATING", to_id)
+            while keys := old.call("CLUSTER", "GETKEYSINSLOT", slot, 1):
+                old.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+            new.call("CLUSTER", "SETSLOT", slot, "NODE", to_id)
+            with contextlib.suppress(hiredis.ReplyError):  # without its last slot it is already a replica of the target
+                old.call("CLUSTER", "SETSLOT", slot, "NODE", to_id)
+    for slot in slots:
+        await_true(lambda slot=slot: all(_owner(node, slot) == target.port for node in everyone))  # type: ignore[misc]
+
+
+def _owner(node: RedisProcess, slot: int) -> int:
+    """The port of the primary of a slot, as a node sees it; 0 for none."""
+    return next((entry[2][1] for entry in node.call("CLUSTER", "SLOTS") if entry[0] <= slot <= entry[1]), 0)
+
+
+def owned_slots(node: RedisProcess) -> list[int]:
+    """The slots that a node serves, as it says."""
+    ranges = node.call("CLUSTER", "SLOTS")
+    return [slot for first, last, primary, *_ in ranges if primary[1] == node.port for slot in range(first, last + 1)]

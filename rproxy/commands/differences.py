@@ -7,7 +7,9 @@ _ONE_NODE_CLUSTER = "Describes rproxy as a cluster of one node, at the address t
 _NO_EFFECT = "Changes nothing: the read policy says who answers reads."
 _ALL_PRIMARIES = "What all primaries say, merged."
 _CLIENTS_COUNT = "Counts this worker's own clients; other workers and proxies as one each, where they listen."
-_ALL_ASKED = "Every node is asked."
+_ALL_ASKED = (
+    "Every node is asked, and every worker for its clients; other proxies count as one each, where they listen."
+)
 _SHARED = (
     "Clients of a worker share one subscription upstream, made anew after a loss; what is said in the gap is missed."
 )
@@ -67,10 +69,10 @@ DIFFERENCES = {
     "PSUBSCRIBE": f"{_SHARED} Not inside a transaction.",
     "PUBLISH": f"A worker publishes at the node it listens to. {_CLIENTS_COUNT} In a transaction, as a node counts.",
     "PUBSUB|CHANNELS": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
-    "PUBSUB|NUMPAT": f"{_ALL_ASKED} A pattern counts once at every node. {_MAY_BE_PARTIAL}",
-    "PUBSUB|NUMSUB": f"{_ALL_ASKED} {_CLIENTS_COUNT} {_MAY_BE_PARTIAL}",
+    "PUBSUB|NUMPAT": f"{_ALL_ASKED} A pattern of others counts once at every node. {_MAY_BE_PARTIAL}",
+    "PUBSUB|NUMSUB": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
     "PUBSUB|SHARDCHANNELS": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
-    "PUBSUB|SHARDNUMSUB": f"{_ALL_ASKED} {_CLIENTS_COUNT} {_MAY_BE_PARTIAL}",
+    "PUBSUB|SHARDNUMSUB": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
     "PUNSUBSCRIBE": "Not inside a transaction.",
     "RANDOMKEY": "A shard is drawn by its size.",
     "READONLY": _NO_EFFECT,

@@ -183,6 +183,9 @@ def test_subscribers_of_every_worker_hear_in_order(cluster: EmbeddedCluster) -> 
         publisher.pipeline([("PUBLISH", channel, number) for number in range(50) for channel in ("a", "b")])
         for subscriber in subscribers:
             assert [subscriber.read_reply() for _ in expected] == expected
+        assert publisher.command("PUBSUB", "NUMSUB", "a", "b", "c") == encode.reply([b"a", 6, b"b", 6, b"c", 0])
+        with subscribed(proxy.port, "PSUBSCRIBE", "n*", "m*"), subscribed(proxy.port, "PSUBSCRIBE", "n*"):
+            assert publisher.command("PUBSUB", "NUMPAT") == b":2\r\n"
 
 
 def test_one_slow_subscriber_is_closed_and_the_others_are_not(cluster: EmbeddedCluster) -> None:

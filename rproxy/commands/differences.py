@@ -19,7 +19,6 @@ _MAY_BE_PARTIAL = "With `fan_out_partial`, without the shards that are down."
 DIFFERENCES = {
     "ACL|GETUSER": _RULES_AS_GIVEN,
     "ACL|LIST": _RULES_AS_GIVEN,
-    "ACL|LOG": "Of the worker that serves the client.",
     "ASKING": "Changes nothing: rproxy follows redirections itself.",
     "BGSAVE": "Every primary saves.",
     "BLMOVE": _OWN_CONNECTION,

@@ -11,14 +11,17 @@ from rproxy.acl.selector import Reason, Selector
 from rproxy.acl.user import User
 from rproxy.commands.categories import CATEGORIES
 from rproxy.commands.lookup import CommandError, check_arity, resolve
+from rproxy.dispatch.acl_log import PlainEntry, merged
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
+from rproxy.dispatch.crew import Answers, ask_all
 from rproxy.resp import encode
 from rproxy.resp.encode import Distinct, Value
 
 _BITS_DEFAULT = 256
 _BITS_MOST = 4096
 _LOG_DEFAULT = 10
+_LOG_QUESTION = "acl-log"
 _NO_INTEGER = encode.error("ERR value is not an integer or out of range")
 _BITS_RANGE = encode.error(
     f"ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to {_BITS_MOST}"
@@ -105,15 +108,32 @@ def generate_password(command: Command, context: Context) -> Value:
     return secrets.token_hex((digits + 1) // 2)[:digits].encode()
 
 
-def denials(command: Command, context: Context) -> Value:
-    """ACL LOG [count | RESET]."""
-    _expect(command, 3)
-    if len(command.args) == 3 and command.args[2].upper() == b"RESET":
+def show_log(command: Command, context: Context) -> bytes | None:
+    """ACL LOG [count | RESET], of all workers."""
+    try:
+        _expect(command, 3)
+        is_reset = len(command.args) == 3 and command.args[2].upper() == b"RESET"
+        count = _integer(command.args[2]) if len(command.args) == 3 and not is_reset else _LOG_DEFAULT
+    except CommandError as refused:
+        return refused.line
+
+    def finish(answers: Answers) -> bytes:
+        if is_reset:
+            return encode.OK
+        now = time.time()
+        shown = [entry.describe(now) for entry in merged(answers).newest(count)]
+        return encode.reply(shown, command.session.protocol)
+
+    ask_all(command, context.crew, _LOG_QUESTION, None if is_reset else count, finish)
+    return None
+
+
+def tell_log(count: int | None, context: Context) -> list[PlainEntry]:
+    """This worker's part of ACL LOG: up to ``count`` entries; ``None`` forgets them."""
+    if count is None:
         context.acl_log.clear()
-        return "OK"
-    count = _integer(command.args[2]) if len(command.args) == 3 else _LOG_DEFAULT
-    now = time.time()
-    return [entry.describe(now) for entry in context.acl_log.newest(count)]
+        return []
+    return [entry.plain() for entry in context.acl_log.newest(count)]
 
 
 def _expect(command: Command, most: int) -> None:
@@ -154,8 +174,12 @@ _ANSWERS: dict[bytes, Answer] = {
     b"GENPASS": generate_password,
     b"GETUSER": get_user,
     b"LIST": definitions,
-    b"LOG": denials,
     b"USERS": names,
     b"WHOAMI": who_am_i,
 }
-HANDLERS = {b"ACL|" + name: _handler(answer) for name, answer in _ANSWERS.items()}
+HANDLERS: dict[bytes, Callable[[Command, Context], bytes | None]] = {
+    **{b"ACL|" + name: _handler(answer) for name, answer in _ANSWERS.items()},
+    b"ACL|LOG": show_log,
+}
+QUESTIONS = {_LOG_QUESTION: tell_log}
+"""What other workers may ask of this one."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from rproxy.resp.encode import Value
 
@@ -15,6 +16,10 @@ _SAME_FOR = 60.0
 """Seconds in which denials that are alike become one entry (``ACL_LOG_GROUPING_MAX_TIME_DELTA``)."""
 _LOOK_BACK = 10
 """Entries that are searched for one that is alike."""
+
+
+PlainEntry = list[Any]
+"""When, how often, and the texts of an entry, as one worker sends it to another."""
 
 
 @dataclass(slots=True)
@@ -33,6 +38,11 @@ class Entry:
         """Whether both are one entry."""
         mine, theirs = (self.reason, self.context, self.subject, self.user), other
         return mine == (theirs.reason, theirs.context, theirs.subject, theirs.user) and other.at - self.at <= _SAME_FOR
+
+    def plain(self) -> PlainEntry:
+        """The entry as JSON can have it."""
+        texts = (self.reason, self.context, self.subject, self.user, self.client)
+        return [self.at, self.count, *(text.decode("latin-1") for text in texts)]
 
     def describe(self, now: float) -> Value:
         """The entry as ACL LOG shows it."""
@@ -62,7 +72,7 @@ class AclLog:
         self.counts[entry.reason.decode()] += 1
         for position, known in enumerate(self._entries[:_LOOK_BACK]):
             if known.is_like(entry):
-                entry.count = known.count + 1
+                entry.count += known.count
                 del self._entries[position]
                 break
         self._entries.insert(0, entry)
@@ -75,3 +85,12 @@ class AclLog:
     def newest(self, count: int) -> Iterator[Entry]:
         """Up to ``count`` entries."""
         return islice(self._entries, max(count, 0))
+
+
+def merged(logs: Iterable[Iterable[PlainEntry]]) -> AclLog:
+    """One log of those of several workers."""
+    log = AclLog()
+    for at, count, *texts in sorted(entry for entries in logs for entry in entries):
+        reason, context, subject, user, client = (text.encode("latin-1") for text in texts)
+        log.add(Entry(reason, context, subject, user, at, client, count))
+    return log

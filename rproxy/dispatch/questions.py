@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rproxy.dispatch import pubsub_info
+from rproxy.dispatch import acl, pubsub_info
 from rproxy.dispatch.context import Context
 
 Answer = Callable[[Any, Context], Any]
 """Takes the argument of the question, as the worker has it that asked, and gives the answer: both are JSON-able."""
 
-QUESTIONS: dict[str, Answer] = {**pubsub_info.QUESTIONS}
+QUESTIONS: dict[str, Answer] = {**acl.QUESTIONS, **pubsub_info.QUESTIONS}
 """The answers by question."""
 
 

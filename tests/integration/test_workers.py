@@ -87,3 +87,14 @@ def test_clients_are_spread_evenly(crew: Proxy) -> None:
         spread = [descriptors_of(pid) - count for pid, count in before.items()]
     assert sum(spread) == 100
     assert max(spread) <= 55
+
+
+def test_the_log_of_denials_is_of_both(crew: Proxy) -> None:
+    with ExitStack() as clients:
+        connections = [clients.enter_context(crew.client()) for _ in range(20)]
+        for connection in connections:
+            assert connection.command("AUTH", "nobody", "x").startswith(b"-WRONGPASS ")
+        log = connections[0].command("ACL", "LOG")
+        assert log.startswith(b"*1\r\n*14\r\n$5\r\ncount\r\n:20\r\n")
+        assert connections[1].command("ACL", "LOG", "RESET") == b"+OK\r\n"
+        assert [connection.command("ACL", "LOG") for connection in connections] == [b"*0\r\n"] * 20

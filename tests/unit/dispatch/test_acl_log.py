@@ -1,6 +1,8 @@
 """The log of what was denied: joined, ordered, bounded."""
 
-from rproxy.dispatch.acl_log import MOST, AclLog, Entry
+import json
+
+from rproxy.dispatch.acl_log import MOST, AclLog, Entry, merged
 
 
 def entry(subject: bytes, at: float = 0.0, user: bytes = b"app") -> Entry:
@@ -41,3 +43,16 @@ def test_an_entry_tells_its_age() -> None:
         b"age-seconds": 2.5,
         b"client-info": b"id=1",
     }
+
+
+def test_logs_of_several_workers_become_one() -> None:
+    one, two = AclLog(), AclLog()
+    for log, each in [
+        (one, entry(b"a", 1.0)),
+        (two, entry(b"\xff", 2.0)),
+        (two, entry(b"a", 3.0)),
+        (one, entry(b"c", 4.0)),
+    ]:
+        log.add(each)
+    logs = json.loads(json.dumps([[each.plain() for each in log.newest(MOST)] for log in (one, two)]))
+    assert subjects(merged(logs)) == [(b"c", 1), (b"a", 2), (b"\xff", 1)]

@@ -104,11 +104,15 @@ class Supervisor:
         """Have every worker drain; one that has not ended well after the drain time-out is killed."""
         for keeper in self._keepers:
             keeper.cancel()
+        told = list(self._workers.values())
+        for worker in told:
+            worker.begin_drain()  # before anything is awaited: a second signal ends this process at any time
         await asyncio.wait(self._keepers)
         self._sockets.close()
         workers = list(self._workers.values())
         for worker in workers:
-            worker.begin_drain()
+            if worker not in told:
+                worker.begin_drain()
         try:
             async with asyncio.timeout(self._config.drain_timeout + _DRAIN_GRACE):
                 await asyncio.gather(*(worker.wait() for worker in workers))

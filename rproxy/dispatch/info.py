@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
-from rproxy.dispatch.own_info import OWN, OwnMetrics, own_stats
+from rproxy.dispatch.own_info import OWN, own_stats
+from rproxy.dispatch.own_metrics import OwnMetrics, ask_metrics
 from rproxy.dispatch.parts import Parts, ask_primary, shards_of
-from rproxy.metrics import samples
 from rproxy.resp import encode
 from rproxy.resp.decode import as_map, decode
 from rproxy.resp.encode import Text
@@ -21,20 +21,28 @@ _QUESTION = encode.command([b"INFO"])
 
 def info(command: Command, context: Context) -> bytes | None:
     """INFO [section ...]: a report, so it is given whatever shards are up, and says how many did not take part."""
-    wanted = wanted_sections(command.args[1:])
-    targets = [(cluster, slot) for cluster, slot in shards_of(context) if not cluster.is_down(slot)]
-    if not targets or not set(wanted) & set(_OF_NODES):
-        return _report(command, context, wanted, [])
-    parts = Parts(len(targets), lambda replies: command.reply(_report(command, context, wanted, replies)))
-    for index, target in enumerate(targets):
-        ask_primary(command, _QUESTION, parts, index, target)
+    ask_metrics(context, lambda metrics: _ask_nodes(command, context, metrics))
     return None
 
 
-def _report(command: Command, context: Context, wanted: list[str], replies: list[bytes]) -> bytes:
+def _ask_nodes(command: Command, context: Context, metrics: OwnMetrics) -> None:
+    wanted = wanted_sections(command.args[1:])
+    targets = [(cluster, slot) for cluster, slot in shards_of(context) if not cluster.is_down(slot)]
+
+    def finish(replies: list[bytes]) -> None:
+        command.reply(_report(command, context, metrics, wanted, replies))
+
+    if not targets or not set(wanted) & set(_OF_NODES):
+        finish([])
+        return
+    parts = Parts(len(targets), finish)
+    for index, target in enumerate(targets):
+        ask_primary(command, _QUESTION, parts, index, target)
+
+
+def _report(command: Command, context: Context, metrics: OwnMetrics, wanted: list[str], replies: list[bytes]) -> bytes:
     texts = [text for text in map(decode, replies) if isinstance(text, bytes)]
     nodes = [parse(text.decode(errors="replace")) for text in texts]
-    metrics = OwnMetrics(samples.since(samples.merge([context.samples()]), context.counted_before))
     sections: dict[str, Section] = {}
     for name in wanted:
         if name in OWN:

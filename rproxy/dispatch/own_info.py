@@ -8,15 +8,16 @@ import resource
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import cache
 
 from rproxy import __version__
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
+from rproxy.dispatch.own_metrics import OwnMetrics
 from rproxy.form import running_form
 from rproxy.metrics.counters import BUCKETS
-from rproxy.metrics.samples import Histogram, Sample, Value
+from rproxy.metrics.samples import Histogram
 from rproxy.routing.info import Section
 
 RUN_ID = secrets.token_hex(20)
@@ -24,23 +25,6 @@ RUN_ID = secrets.token_hex(20)
 _DAY = 86_400
 _LRU_CLOCK = (1 << 24) - 1
 _PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
-
-
-class OwnMetrics:
-    """The merged metrics of rproxy, by name and labels."""
-
-    def __init__(self, samples: Iterable[Sample]) -> None:
-        self._samples = list(samples)
-
-    def total(self, name: str, *labels: str) -> float:
-        """The sum of all samples called ``name`` whose last labels are ``labels``."""
-        return sum(value for _, value in self.labelled(name, *labels) if isinstance(value, int | float))
-
-    def labelled(self, name: str, *labels: str) -> Iterator[tuple[tuple[str, ...], Value]]:
-        """Labels and value of each such sample."""
-        for found, own, value in self._samples:
-            if found == name and own[len(own) - len(labels) :] == labels:
-                yield own, value
 
 
 # -- the sections
@@ -148,7 +132,7 @@ def _cluster(command: Command, context: Context, metrics: OwnMetrics) -> Section
 
 def _command_stats(command: Command, context: Context, metrics: OwnMetrics) -> Section:
     stats: Section = {}
-    for name, histogram in _histograms(metrics).items():
+    for name, histogram in metrics.histograms().items():
         calls = sum(histogram.counts)
         usec = round(histogram.seconds * 1_000_000)
         failed = _whole(metrics.total("rproxy_commands_total", name, "error"))
@@ -164,7 +148,7 @@ def _latency_stats(command: Command, context: Context, metrics: OwnMetrics) -> S
         f"latency_percentiles_usec_{name}": ",".join(
             f"{label}={_percentile(histogram, share):.3f}" for label, share in _PERCENTILES.items()
         )
-        for name, histogram in _histograms(metrics).items()
+        for name, histogram in metrics.histograms().items()
     }
 
 
@@ -181,15 +165,6 @@ OWN: dict[str, Callable[[Command, Context, OwnMetrics], Section]] = {
 
 
 # -- numbers
-
-
-def _histograms(metrics: OwnMetrics) -> dict[str, Histogram]:
-    """The durations of every forwarded command on all clusters."""
-    histograms: dict[str, Histogram] = {}
-    for (_, name), value in metrics.labelled("rproxy_command_duration_seconds"):
-        if isinstance(value, Histogram) and any(value.counts):
-            histograms[name] = histograms[name] + value if name in histograms else value
-    return histograms
 
 
 def _percentile(histogram: Histogram, share: float) -> float:

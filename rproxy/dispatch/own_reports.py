@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
-from rproxy.commands.lookup import SPECS
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
+from rproxy.dispatch.own_metrics import OwnMetrics, ask_metrics
 from rproxy.metrics.counters import BUCKETS
-from rproxy.metrics.samples import Histogram
 from rproxy.resp import encode
 
 _SLOWER = 2 * BUCKETS[-1]
@@ -27,27 +26,19 @@ def modules(command: Command, context: Context) -> bytes:
     return encode.reply(context.server.modules, command.session.protocol)
 
 
-def latency_histogram(command: Command, context: Context) -> bytes:
+def latency_histogram(command: Command, context: Context) -> None:
     """LATENCY HISTOGRAM [command ...]: of what was forwarded, from sending it to its reply."""
-    histograms = histograms_of(context)
+    ask_metrics(context, lambda metrics: command.reply(_histograms_shown(command, metrics)))
+
+
+def _histograms_shown(command: Command, metrics: OwnMetrics) -> bytes:
+    histograms = {name.encode(): histogram for name, histogram in metrics.histograms().items()}
     wanted = [name.lower() for name in command.args[2:]]
     if wanted:
         names = [name for word in wanted for name in histograms if name == word or name.startswith(word + b"|")]
         histograms = {name: histograms[name] for name in dict.fromkeys(names)}
     shown: dict[bytes, encode.Value] = {name: _shown(counts.counts) for name, counts in histograms.items()}
     return encode.reply(shown, command.session.protocol)
-
-
-def histograms_of(context: Context) -> dict[bytes, Histogram]:
-    """The time that commands took on all clusters, by their name in lower case."""
-    histograms: dict[bytes, Histogram] = {}
-    for cluster in context.clusters():
-        for index, stats in cluster.counted():
-            if stats.success + stats.error and index < len(SPECS):
-                name = SPECS[index].name.lower()
-                own = Histogram(list(stats.counts), stats.seconds)
-                histograms[name] = histograms[name] + own if name in histograms else own
-    return histograms
 
 
 def _shown(counts: Sequence[int]) -> dict[bytes, encode.Value]:

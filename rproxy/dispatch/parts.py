@@ -68,15 +68,22 @@ def send_to_all(command: Command, context: Context, targets: Sequence[Target], f
 
     Where partial answers are allowed, ``finish`` gets the replies of those that answered, if any did.
     """
+    send_parts(command, context, targets, lambda replies: command.reply(finish(replies)))
+
+
+def send_parts(
+    command: Command, context: Context, targets: Sequence[Target], finish: Callable[[list[bytes]], None]
+) -> None:
+    """``send_to_all`` for a command that has more to do when the replies are there, before it is answered."""
     clusters = context.clusters() if command.spec.request_policy is RequestPolicy.ALL_NODES else []
     affinity = command.session.affinity
     replicas = [connection for cluster in clusters for connection in cluster.replica_connections(affinity)]
     is_partial = may_be_partial(command, context)
 
-    def finish_heard(replies: list[bytes]) -> bytes:
-        return finish(heard(replies) if is_partial else replies)
+    def finish_heard(replies: list[bytes]) -> None:
+        finish(heard(replies) if is_partial else replies)
 
-    sink = FanOutReply(command, len(targets) + len(replicas), finish_heard)
+    sink = Parts(len(targets) + len(replicas), finish_heard)
     for index, (cluster, slot) in enumerate(targets):
         if is_partial and cluster.is_down(slot):
             line = UNREACHABLE.line(cluster.name, "its primary is down")

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rproxy.dispatch import acl, pubsub_info
+from rproxy.dispatch import acl, own_metrics, pubsub_info, scripts, server_config
 from rproxy.dispatch.context import Context
 
 Answer = Callable[[Any, Context], Any]
 """Takes the argument of the question, as the worker has it that asked, and gives the answer: both are JSON-able."""
 
-QUESTIONS: dict[str, Answer] = {**acl.QUESTIONS, **pubsub_info.QUESTIONS}
+QUESTIONS: dict[str, Answer] = {
+    **acl.QUESTIONS,
+    **own_metrics.QUESTIONS,
+    **pubsub_info.QUESTIONS,
+    **scripts.QUESTIONS,
+    **server_config.QUESTIONS,
+}
 """The answers by question."""
 
 

@@ -8,6 +8,7 @@ that knowledge was wrong, NOSCRIPT is answered with an EVAL.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
@@ -122,10 +123,20 @@ def flush(command: Command, context: Context, targets: Sequence[Target]) -> None
     def finish(replies: list[bytes]) -> bytes:
         reply = assembler.merge(command.spec.response_policy, replies)
         if not reply.startswith(b"-"):
-            context.scripts.clear()
+            context.crew.ask(FORGET, None, lambda _: None)
         return reply
 
     send_to_all(command, context, targets, finish)
+
+
+def forget_scripts(_: Any, context: Context) -> None:
+    """Forget every body that this worker remembers."""
+    context.scripts.clear()
+
+
+FORGET = "forget scripts"
+"""The question with which all workers are told."""
+QUESTIONS: dict[str, Callable[[Any, Context], Any]] = {FORGET: forget_scripts}
 
 
 COMMANDS = frozenset({b"EVAL", b"EVAL_RO", *_IN_FULL})

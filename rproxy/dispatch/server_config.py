@@ -6,13 +6,15 @@ GET shows the nodes' values as the first shard that is up has them; SET changes 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rproxy.commands.glob import any_of
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
+from rproxy.dispatch.crew import Answers
+from rproxy.dispatch.own_metrics import RESET
 from rproxy.dispatch.parameters import Parameter
-from rproxy.dispatch.parts import Parts, Target, ask_primary, is_silence, send_to_all, shards_of
-from rproxy.metrics.samples import lasting, merge
+from rproxy.dispatch.parts import Parts, Target, ask_primary, is_silence, send_parts, send_to_all, shards_of
 from rproxy.resp import encode
 from rproxy.resp.decode import as_map, decode
 from rproxy.routing import assembler
@@ -75,17 +77,21 @@ def config_set(command: Command, context: Context, targets: Sequence[Target]) ->
     if failure is not None:
         command.reply(failure)
         return
+    own = {name.decode(): value.decode("latin-1") for name, value in pairs.items() if name in context.parameters}
     rest = [word for pair in pairs.items() if pair[0] not in context.parameters for word in pair]
 
-    def finish(replies: list[bytes]) -> bytes:
-        reply = assembler.merge(command.spec.response_policy, replies)
-        return reply if reply.startswith(b"-") else _apply(context, pairs)
+    def apply(replies: list[bytes]) -> None:
+        reply = assembler.merge(command.spec.response_policy, replies) if replies else encode.OK
+        if reply.startswith(b"-") or not own:
+            command.reply(reply)
+        else:
+            context.crew.ask(APPLY, own, lambda answers: command.reply(_first_failure(answers)))
 
     if not rest:
-        command.reply(_apply(context, pairs))
+        apply([])
         return
     command.data = encode.command([b"CONFIG", b"SET", *rest])
-    send_to_all(command, context, targets, finish)
+    send_parts(command, context, targets, apply)
 
 
 def _duplicate(names: Sequence[bytes]) -> bytes | None:
@@ -106,16 +112,21 @@ def _refusal(context: Context, pairs: dict[bytes, bytes]) -> bytes | None:
     return None
 
 
-def _apply(context: Context, pairs: dict[bytes, bytes]) -> bytes:
+def apply_parameters(pairs: dict[str, str], context: Context) -> str:
+    """Set parameters of rproxy's own in this worker; the error line if one has no such value."""
     for name, value in pairs.items():
-        parameter = context.parameters.get(name)
+        parameter = context.parameters.get(name.encode())
         if parameter is None or parameter.write is None:
             continue
         try:
-            parameter.write(value.decode(errors="replace"))
+            parameter.write(value)
         except ValueError as error:
-            return _failed(name, str(error))
-    return encode.OK
+            return _failed(name.encode(), str(error)).decode("latin-1")
+    return ""
+
+
+def _first_failure(answers: Answers) -> bytes:
+    return next((answer.encode("latin-1") for answer in answers if answer), encode.OK)
 
 
 def _failed(name: bytes, reason: str) -> bytes:
@@ -128,10 +139,16 @@ def _failed(name: bytes, reason: str) -> bytes:
 
 def reset_stat(command: Command, context: Context, targets: Sequence[Target]) -> None:
     """CONFIG RESETSTAT: on all nodes, and INFO counts from here on; metrics count on."""
-    context.counted_before = lasting(merge([context.samples()]))
-    send_to_all(command, context, targets, lambda replies: assembler.merge(command.spec.response_policy, replies))
+
+    def reset(_: Answers) -> None:
+        send_to_all(command, context, targets, lambda replies: assembler.merge(command.spec.response_policy, replies))
+
+    context.crew.ask(RESET, None, reset)
 
 
+APPLY = "config set"
+"""The question with which all workers are told."""
+QUESTIONS: dict[str, Callable[[Any, Context], Any]] = {APPLY: apply_parameters}
 HANDLERS: dict[bytes, Callable[[Command, Context], bytes | None]] = {b"CONFIG|GET": config_get}
 """What is answered here, by name in the command table."""
 SPECIAL: dict[bytes, Callable[[Command, Context, Sequence[Target]], None]] = {

@@ -8,8 +8,8 @@ out the same in every worker.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import NamedTuple
-from zlib import crc32
 
 from rproxy.topology.snapshot import Endpoint, Topology
 
@@ -51,4 +51,5 @@ def marks_of(tags: Tags, primaries: Iterable[Endpoint]) -> dict[Mark, Endpoint]:
 
 def _digest(endpoint: Endpoint, bits: int) -> int:
     """A number of ``bits`` bits, never 0."""
-    return crc32(f"{bits} {endpoint}".encode()) % ((1 << bits) - 1) + 1
+    digest = sha256(f"{bits} {endpoint}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % ((1 << bits) - 1) + 1

@@ -45,3 +45,24 @@ def test_the_version_is_the_clusters(cluster: EmbeddedCluster, proxy: Proxy) -> 
     with WireClient(proxy.port) as wire:
         await_true(lambda: parse(wire.call("INFO", "server").decode())["server"]["redis_version"] == real)
         assert wire.call("HELLO")[2:4] == [b"version", real.encode()]
+
+
+def test_several_workers_are_one_server(cluster: EmbeddedCluster) -> None:
+    with Proxy(["--seed", cluster.seeds, "--workers", "2"]) as proxy:
+        clients = [WireClient(proxy.port) for _ in range(6)]
+        try:
+            for wire in clients:
+                assert wire.call("SET", "a", "1") == b"OK"
+            for wire in clients:
+                info = parse(wire.call("INFO", "clients", "commandstats").decode())
+                assert info["clients"]["connected_clients"] == "6"
+                assert info["clients"]["maxclients"] == "20000"
+                assert info["commandstats"]["cmdstat_set"].startswith("calls=6,")
+            assert clients[0].call("CONFIG", "SET", "timeout", "77") == b"OK"
+            assert {wire.call("CONFIG", "GET", "timeout")[1] for wire in clients} == {b"77"}
+            assert clients[0].call("CONFIG", "RESETSTAT") == b"OK"
+            for wire in clients:
+                assert "cmdstat_set" not in parse(wire.call("INFO", "commandstats").decode())["commandstats"]
+        finally:
+            for wire in clients:
+                wire.close()

@@ -14,6 +14,7 @@ from rproxy.dispatch.crew import Crew
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.parameters import COMMON, Parameter
 from rproxy.dispatch.route import BoundRoute
+from rproxy.dispatch.session import Session
 from rproxy.metrics.samples import Sample
 from rproxy.resp.name_index import NameIndex
 from rproxy.routing.routes import RouteTable
@@ -35,6 +36,7 @@ class Context:
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
     A client may have ``max_subscriptions``. ``crew`` asks all workers.
+    ``sessions`` are those of the clients that are here, by id.
     """
 
     catalog: Catalog
@@ -54,6 +56,7 @@ class Context:
     cluster_announce: Endpoint | None = None
     max_subscriptions: int = 100_000
     crew: Crew = field(default_factory=Crew)
+    sessions: dict[int, Session] = field(default_factory=dict)
 
     @property
     def commands(self) -> NameIndex:

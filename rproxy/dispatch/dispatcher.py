@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rproxy.commands.lookup import CommandError, check_arity, resolve
 from rproxy.commands.spec import CommandSpec
+from rproxy.dispatch.client_options import sink_of
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.fragments import Fragments
@@ -39,6 +40,7 @@ class Dispatcher:
     def dispatch(self, session: Session, sink: Sink, token: int, scanner: RequestScanner) -> None:
         """Have the scanned command answered at place ``token`` of ``sink``."""
         spec: CommandSpec | None = scanner.find(self._commands)
+        session.last_command = spec
         if spec is None or not spec.has_fixed_keys or not self._send_directly(spec, session, sink, token, scanner):
             self._dispatch_slowly(spec, session, sink, token, scanner)
 
@@ -124,6 +126,8 @@ class Dispatcher:
         self, spec: CommandSpec | None, session: Session, sink: Sink, token: int, scanner: RequestScanner
     ) -> None:
         args = scanner.args()
+        if not session.is_plain:
+            sink = sink_of(session, sink)
         try:
             if spec is None or spec.subcommands is not None:
                 spec = resolve(self._commands, args)
@@ -134,6 +138,7 @@ class Dispatcher:
             session.spoil()
             sink.deliver(token, refused.line, 0, len(refused.line))
             return
+        session.last_command = spec
         start = scanner.base
         data = bytes(scanner.chunk[start : start + scanner.size])
         command = Command(spec, args, data, session, sink, token)

@@ -13,6 +13,8 @@ from rproxy.commands.lookup import CommandError
 from rproxy.dispatch import (
     acl,
     authentication,
+    client_options,
+    clients,
     command_docs,
     info,
     one_node,
@@ -175,6 +177,7 @@ def client_set_info(command: Command, context: Context) -> bytes:
 
 def reset(command: Command, context: Context) -> bytes:
     """RESET: back to RESP2, no name, and the default user."""
+    client_options.unmute(command)
     command.session.let_go()
     command.session.name = b""
     command.session.speak(2)
@@ -197,6 +200,8 @@ def execute_transaction(command: Command, context: Context) -> bytes | None:
 
 LOCAL: dict[bytes, Handler] = {
     **info.HANDLERS,
+    **clients.HANDLERS,
+    **client_options.HANDLERS,
     **own_reports.HANDLERS,
     **server_config.HANDLERS,
     b"PING": ping,

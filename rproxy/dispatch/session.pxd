@@ -1,3 +1,6 @@
+from rproxy.commands.spec cimport CommandSpec
+
+
 cdef class Session:
     cdef readonly long long id
     cdef readonly Py_ssize_t affinity
@@ -12,6 +15,10 @@ cdef class Session:
     cdef readonly bint is_interrupted
     cdef readonly object states
     cdef public object client
+    cdef public int descriptor
+    cdef public CommandSpec last_command
+    cdef readonly set marks
+    cdef public bint skips_reply
     cdef public object user
     cdef public object subscriber
     cdef readonly set at_close

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rproxy.acl.user import User
 from rproxy.acl.users import Users
+from rproxy.commands.spec import CommandSpec
 
 if TYPE_CHECKING:
     from rproxy.dispatch.subscriber import Subscriber
@@ -53,6 +54,9 @@ class Client(Protocol):
     def push(self, data: bytes) -> None:
         """Send ``data``, one whole push message, between replies. A client that does not take them is closed."""
 
+    def figures(self) -> tuple[int, int, int]:
+        """The seconds since it was heard of, and the bytes that wait to be executed, and to be sent to it."""
+
     def close(self) -> None:
         """Close at once."""
 
@@ -67,7 +71,8 @@ class Session:
     resets. ``transaction`` and ``watch``: what it queued and what it watches; ``subscriber``: what
     it is subscribed to, ``None`` if nothing; ``unblock`` ends the wait of a blocked client, with an error or as if its
     time were over, if it still waits. ``user`` is who it is, the default user before it authenticates. ``created`` is a
-    Unix time in seconds.
+    Unix time in seconds. ``descriptor`` is that of its socket, ``last_command`` what it asked last. ``marks`` are the
+    flags that it set in CLIENT LIST; ``skips_reply``: it is muted for one command.
     """
 
     __slots__ = (
@@ -76,17 +81,21 @@ class Session:
         "at_close",
         "client",
         "created",
+        "descriptor",
         "id",
         "is_held",
         "is_interrupted",
         "is_only_restricted",
         "is_plain",
         "is_quitting",
+        "last_command",
         "library_name",
         "library_version",
         "local_address",
+        "marks",
         "name",
         "protocol",
+        "skips_reply",
         "states",
         "subscriber",
         "transaction",
@@ -114,6 +123,10 @@ class Session:
         self.library_name = b""
         self.library_version = b""
         self.client: Client | None = None
+        self.descriptor = -1
+        self.last_command: CommandSpec | None = None
+        self.marks: set[str] = set()
+        self.skips_reply = False
         self.at_close: set[Callable[[], None]] = set()
         self.transaction: Transaction | None = None
         self.watch: Watch | None = None

@@ -119,7 +119,9 @@ class DownstreamConnection(Connection):
         self.turn.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self.is_throttled:
+        if self.session.is_quitting:
+            self.finish()
+        elif self.is_throttled:
             self._resume()
         elif self.inbox is not None and self.transport is not None and not self.is_finishing:
             self.receive(self.inbox, self.filled)
@@ -156,6 +158,10 @@ class DownstreamConnection(Connection):
         self.turn.mark(self)
         if self.unsent() > self._output_limit:
             self.close()
+
+    def figures(self) -> tuple[int, int, int]:
+        """See ``dispatch.session.Client``."""
+        return int(self.turn.tick() - self.heard_at), self.filled, self.unsent()
 
     def _keep_scanner(self, scanner: RequestScanner) -> None:
         """Own the scanner while it is in the middle of a command; the other clients get a new one."""

@@ -131,6 +131,8 @@ class Listener:
         session = Session(self._next_client_id(), _address_text(peer), local, time.time())
         connection = DownstreamConnection(self, session)
         begin(session, self.dispatcher.context.users)
+        session.descriptor = sock.fileno()
+        self.dispatcher.context.sessions[session.id] = session
         self.connections.add(connection)
         self.traffic.opened += 1
         self._count(1)
@@ -145,6 +147,7 @@ class Listener:
         """A client's connection is closed."""
         if connection in self.connections:
             self.connections.remove(connection)
+            self.dispatcher.context.sessions.pop(connection.session.id, None)
             self._count(-1)
 
     def tick(self, now: float) -> None:

@@ -16,6 +16,7 @@ cdef enum:
     POOLED_PLACES = 64
     POOL_SIZE = 256
     LARGE = 4096
+    EMPTY = -1  # the size of a reply without bytes: a place with size 0 has none yet
 
 
 # Rings of the usual width that are free: every place in them is empty, so they need no clearing.
@@ -69,7 +70,9 @@ cdef class ReplyQueue(Sink):
         place = &self._places[token & self._mask]
         if place.size:
             raise ValueError(f"place {token} is not waiting for a reply")
-        if size <= INLINE_SIZE:
+        if size == 0:
+            size = EMPTY
+        elif size <= INLINE_SIZE:
             memcpy(place.inline, reply, size)
         else:
             place.kept = <unsigned char *> malloc(size)
@@ -77,7 +80,7 @@ cdef class ReplyQueue(Sink):
                 raise MemoryError
             memcpy(place.kept, reply, size)
         place.size = size
-        self.held += size
+        self.held += abs(size)
         return 0
 
     cdef int _make_places(self) except -1:
@@ -109,13 +112,15 @@ cdef class ReplyQueue(Sink):
         cdef Outbox outbox = self.connection.outbox
         cdef Place *place = &self._places[self._head & self._mask]
         while place.size and self._head < self._tail:
-            if place.kept != NULL:
+            if place.size == EMPTY:
+                pass
+            elif place.kept != NULL:
                 outbox.push(place.kept, place.size)
                 free(place.kept)
                 place.kept = NULL
             else:
                 outbox.push(place.inline, place.size)
-            self.held -= place.size
+            self.held -= abs(place.size)
             place.size = 0
             self._head += 1
             place = &self._places[self._head & self._mask]

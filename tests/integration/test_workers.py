@@ -98,3 +98,26 @@ def test_the_log_of_denials_is_of_both(crew: Proxy) -> None:
         assert log.startswith(b"*1\r\n*14\r\n$5\r\ncount\r\n:20\r\n")
         assert connections[1].command("ACL", "LOG", "RESET") == b"+OK\r\n"
         assert [connection.command("ACL", "LOG") for connection in connections] == [b"*0\r\n"] * 20
+
+
+def test_clients_of_all_workers_are_listed_and_killed(crew: Proxy) -> None:
+    with ExitStack() as clients:
+        connections = [clients.enter_context(crew.client()) for _ in range(12)]
+        ids = {int(connection.command("CLIENT", "ID")[1:]) for connection in connections}
+        assert {number % 2 for number in ids} == {0, 1}, "the clients are not spread over both workers"
+        listed = connections[0].command("CLIENT", "LIST")
+        assert {int(line.split()[0].removeprefix(b"id=")) for line in listed.splitlines()[1:-1] if line} == ids
+        assert connections[0].command("CLIENT", "KILL", "TYPE", "normal") == b":11\r\n"
+        assert [connection.read_to_end() for connection in connections[1:]] == [b""] * 11
+        assert connections[0].command("PING") == b"+PONG\r\n"
+
+
+def test_a_blocked_client_of_another_worker_is_unblocked(crew: Proxy) -> None:
+    with ExitStack() as clients:
+        connections = [clients.enter_context(crew.client()) for _ in range(12)]
+        numbers = [int(connection.command("CLIENT", "ID")[1:]) for connection in connections]
+        here, there = (next(at for at, number in enumerate(numbers) if number % 2 == half) for half in (0, 1))
+        connections[there].send(b"BLPOP nothing 0\r\n")
+        unblock = ("CLIENT", "UNBLOCK", numbers[there], "ERROR")
+        await_true(lambda: connections[here].command(*unblock) == b":1\r\n")
+        assert connections[there].read_reply() == b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"

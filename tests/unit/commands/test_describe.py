@@ -62,11 +62,22 @@ def test_info_of_a_container_and_its_subcommand() -> None:
     container, subcommand = ask(b"INFO", b"client", b"CLIENT|ID")
     assert subcommand[0] == b"client|id"
     assert [each[0] for each in container[9]] == [
+        b"client|caching",
         b"client|getname",
+        b"client|getredir",
         b"client|help",
         b"client|id",
+        b"client|info",
+        b"client|kill",
+        b"client|list",
+        b"client|no-evict",
+        b"client|no-touch",
+        b"client|reply",
         b"client|setinfo",
         b"client|setname",
+        b"client|tracking",
+        b"client|trackinginfo",
+        b"client|unblock",
     ]
 
 

@@ -5,6 +5,7 @@ Their form is the cluster specification's ("Redirection and resharding") and tha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -37,6 +38,7 @@ class RedirectionKind(Enum):
         return self in (RedirectionKind.MOVED, RedirectionKind.ASK)
 
 
+_SCRIPT = re.compile(rb"(?:\*\d+\r\n\$\d+\r\n)?\s*(?:EVAL|FCALL)", re.IGNORECASE)
 _KINDS = {kind.name.encode(): kind for kind in RedirectionKind}
 
 
@@ -68,6 +70,11 @@ def classify(line: bytes, asked: Endpoint) -> Redirection | None:
     if endpoint is None or not 0 <= slot < SLOT_COUNT:
         return None
     return Redirection(kind, slot, endpoint)
+
+
+def runs_script(command: bytes) -> bool:
+    """Whether the reply to ``command``, as it stands on the wire, may be the words of a script, errors included."""
+    return _SCRIPT.match(command) is not None
 
 
 def _number(text: bytes) -> int:

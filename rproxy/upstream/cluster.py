@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rproxy.commands.spec import CommandSpec
 from rproxy.metrics.counters import CommandStats
 from rproxy.topology.read_policy import ReadPolicy, candidates
-from rproxy.topology.redirection import RedirectionKind, classify
+from rproxy.topology.redirection import Redirection, RedirectionKind, classify, runs_script
 from rproxy.topology.shard_tags import Tags, tags_after
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Shard, Topology
@@ -216,6 +216,8 @@ class Cluster:
         if self.refresher is not None:
             self.refresher.on_redirection(redirection.kind)
         self.retries += 1
+        if self._may_be_forged(request, redirection):
+            return self._wait_to_be_sure(request, line)
         is_asked_in_parts = redirection.kind is RedirectionKind.ASK and request.replies > 1
         if not redirection.kind.has_target or is_asked_in_parts:
             # ASKING holds for one command, so a transaction waits until its slot has moved as a whole.
@@ -232,6 +234,26 @@ class Cluster:
             self._resubmit(request, asked)
         else:
             self._ask(request, redirection.endpoint)
+        return True
+
+    def _may_be_forged(self, request: Request, redirection: Redirection) -> bool:
+        """Whether a script may have made the redirection up: it would lead us, and our password, to any address."""
+        if not redirection.kind.has_target or not runs_script(request.data):
+            return False
+        if 0 <= request.slot != redirection.slot:
+            return True
+        known = {pool.endpoint for pool in self._pools.values()}
+        return redirection.endpoint not in known and redirection.endpoint not in self.topology.endpoints()
+
+    def _wait_to_be_sure(self, request: Request, line: bytes) -> bool:
+        """Send a script again a few times, until the topology or the answer to another command has the same node."""
+        request.hops += 1
+        if request.hops % LOST_ONCE > HOP_LIMIT:
+            return False
+        if self.refresher is not None:
+            self.refresher.on_failure()
+        request.answer = line
+        self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
         return True
 
     def move_slot(self, slot: int, endpoint: Endpoint) -> None:

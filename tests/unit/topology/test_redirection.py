@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rproxy.topology.redirection import Redirection, RedirectionKind, classify
+from rproxy.topology.redirection import Redirection, RedirectionKind, classify, runs_script
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint
 
@@ -86,3 +86,15 @@ def test_it_never_raises(line: bytes) -> None:
         assert 0 <= redirection.slot < SLOT_COUNT
         assert 0 < redirection.endpoint.port < 65536
         assert redirection.endpoint.host
+
+
+@pytest.mark.parametrize("name", ["EVAL", "evalsha", "EVAL_RO", "EVALSHA_RO", "FCALL", "fcall_ro"])
+def test_scripts_are_known_by_their_names(name: str) -> None:
+    assert runs_script(b"*3\r\n$%d\r\n%s\r\n$1\r\na\r\n$1\r\n0\r\n" % (len(name), name.encode()))
+    assert runs_script(f" {name} a 0\r\n".encode())
+
+
+def test_what_only_mentions_a_script_runs_none() -> None:
+    assert not runs_script(b"*2\r\n$3\r\nGET\r\n$4\r\nEVAL\r\n")
+    assert not runs_script(b"GET EVAL\r\n")
+    assert not runs_script(b"*1\r\n$5\r\nMULTI\r\n*3\r\n$4\r\nEVAL\r\n")

@@ -156,6 +156,33 @@ async def test_moved_to_an_endpoint_that_was_not_known(start_node: Any, make_ups
     assert upstream.cluster.topology.shard_of(7) == Shard(third.endpoint)
 
 
+async def test_a_script_does_not_lead_to_an_endpoint_that_is_not_known(start_node: Any, make_upstream: Any) -> None:
+    first, _, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    stranger = await start_node()
+    for line in (moved(7, stranger.endpoint), ask(7, stranger.endpoint)):
+        first.answers["EVAL"] = line
+        assert await upstream.call("EVAL", "return redis.error_reply(...)", "1", "a", slot=7) == line
+    assert stranger.peers == []
+    assert upstream.cluster.topology.shard_of(7).primary == first.endpoint
+
+
+async def test_a_script_does_not_move_the_slot_of_another_key(start_node: Any, make_upstream: Any) -> None:
+    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    first.answers["EVAL"] = moved(8, second.endpoint)
+    assert await upstream.call("EVAL", "...", "1", "a", slot=7) == moved(8, second.endpoint)
+    assert upstream.cluster.topology.shard_of(8).primary == first.endpoint
+
+
+async def test_a_script_follows_its_slot_to_an_endpoint_that_others_were_sent_to(
+    start_node: Any, make_upstream: Any
+) -> None:
+    first, _, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    newcomer = await start_node({"EVAL": b"+ran\r\n"})
+    first.answers["EVAL"] = first.answers["GET"] = ask(7, newcomer.endpoint)
+    await upstream.call("GET", "a", slot=7)
+    assert await upstream.call("EVAL", "...", "1", "a", slot=7) == b"+ran\r\n"
+
+
 async def test_moved_without_a_host_means_the_host_that_was_asked(start_node: Any, make_upstream: Any) -> None:
     first, second, upstream = await two_shards(start_node, make_upstream)
     first.answers["GET"] = moved(7, f":{second.endpoint.port}")

@@ -16,7 +16,7 @@ from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Shard, Topology
 from rproxy.transport.connection import Traffic, Turn
 from rproxy.upstream.connection import UpstreamConnection
-from rproxy.upstream.failure import NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT, Failure
+from rproxy.upstream.failure import LOST, NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT, Failure
 from rproxy.upstream.parking import Parking
 from rproxy.upstream.pool import Pool
 from rproxy.upstream.request import Request
@@ -32,6 +32,8 @@ HOP_LIMIT = 5
 """Redirections of one request, after which the error itself goes to the client."""
 LOST_ONCE = 64
 """Added to the hops of a read that was lost in flight: it is sent again once."""
+SILENCE = 2
+"""Times the time-out that a connection may go on without a reply after a request was overdue."""
 RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
@@ -376,11 +378,21 @@ class Cluster:
             failure, line = TIMEOUT, TIMEOUT.line(str(connection.pool.endpoint))
         else:
             failure, line = UNREACHABLE, UNREACHABLE.line(self.name, "still connecting")
-        for sink, token, stats in connection.expire(before):
+        expired = connection.expire(before)
+        for sink, token, stats in expired:
             self.failures[failure.label] += 1
             if stats is not None:
                 stats.record(True, self.op_timeout)
             sink.deliver(token, line, 0, len(line))
+        if expired and connection.was_open:
+            self._doubt(connection)
+
+    def _doubt(self, connection: UpstreamConnection) -> None:
+        """A request was overdue: dial anew after a long silence, since the connection may be the cause."""
+        if not connection.silent_since:
+            connection.silent_since = self.turn.now
+        elif self.turn.now - connection.silent_since >= SILENCE * self.op_timeout:
+            connection.fail(LOST, "silent for too long")
 
     def in_flight(self) -> int:
         """Requests that wait for a reply."""

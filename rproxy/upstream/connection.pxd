@@ -15,6 +15,7 @@ cdef class UpstreamConnection(Connection):
     cdef readonly ReplyScanner replies
     cdef public bint is_open
     cdef public bint was_open
+    cdef public double silent_since
     cpdef object send(
         self, object chunk, Py_ssize_t start, Py_ssize_t end, Sink sink, long long token, CommandStats stats, int slot, bint is_read
     )

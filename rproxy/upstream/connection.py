@@ -26,7 +26,7 @@ class UpstreamConnection(Connection):
     false for good when the connection is lost or closed.
     """
 
-    __slots__ = ("in_flight", "is_open", "lane", "pool", "replies", "was_open")
+    __slots__ = ("in_flight", "is_open", "lane", "pool", "replies", "silent_since", "was_open")
 
     def __init__(self, pool: Pool, lane: int) -> None:
         Connection.__init__(self, pool.turn, pool.traffic, True)
@@ -36,6 +36,8 @@ class UpstreamConnection(Connection):
         self.replies = ReplyScanner()
         self.is_open = True
         self.was_open = False
+        self.silent_since = 0.0
+        """When a request was first overdue since the last reply, 0 if none is."""
 
     def send(
         self,
@@ -125,6 +127,7 @@ class UpstreamConnection(Connection):
                 self.fail(GARBAGE, "a reply before its request was sent", has_popped=True)
                 return end
             position += size
+            self.silent_since = 0.0
         return position
 
     def _redirect(self, chunk: Chunk, start: int, size: int) -> bool:

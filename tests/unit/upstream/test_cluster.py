@@ -13,7 +13,7 @@ from rproxy.upstream.cluster import HOP_LIMIT
 from rproxy.upstream.failure import LOST, NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import MIRRORED
-from tests.support.fake_node import CLOSE, SILENCE, Command, FakeNode, echo
+from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Command, FakeNode, echo
 from tests.support.upstream import Upstream, topology_of
 
 NOWHERE = Endpoint("127.0.0.1", 1)
@@ -181,6 +181,33 @@ async def test_a_script_follows_its_slot_to_an_endpoint_that_others_were_sent_to
     first.answers["EVAL"] = first.answers["GET"] = ask(7, newcomer.endpoint)
     await upstream.call("GET", "a", slot=7)
     assert await upstream.call("EVAL", "...", "1", "a", slot=7) == b"+ran\r\n"
+
+
+async def test_a_connection_that_stays_silent_is_replaced(start_node: Any, make_upstream: Any) -> None:
+    node = await start_node()
+    node.answers["GET"] = lambda command: SILENCE if len(node.peers) == 1 else echo(command)
+    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=0.1)
+    async with asyncio.timeout(PATIENCE):
+        while (reply := await upstream.call("GET", "a")).startswith(b"-"):
+            assert len(node.peers) <= 2
+    assert reply == b"$1\r\na\r\n"
+
+
+async def test_a_connection_that_answers_some_requests_is_kept(start_node: Any, make_upstream: Any) -> None:
+    go_on = asyncio.Event()
+
+    async def held(command: Command) -> bytes:
+        await go_on.wait()
+        return echo(command)
+
+    node = await start_node({"GET": held, "SET": echo})
+    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=0.1)
+    for _ in range(4):
+        go_on.clear()
+        assert b"gave no answer in time" in await upstream.call("GET", "a")
+        go_on.set()
+        assert await upstream.call("SET", "a", "b") == b"$1\r\nb\r\n"
+    assert len(node.peers) == 1
 
 
 async def test_moved_without_a_host_means_the_host_that_was_asked(start_node: Any, make_upstream: Any) -> None:

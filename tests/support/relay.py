@@ -111,12 +111,14 @@ class Relay(Background):
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_answer: bool) -> None:
         passed = 0
+        is_dead = False
         while data := await reader.read(_CHUNK):
             faults = self.faults
             if faults.delay:
                 await asyncio.sleep(faults.delay)
-            if faults.is_black_hole:
-                continue
+            is_dead = is_dead or faults.is_black_hole
+            if is_dead:
+                continue  # for good: TCP loses nothing in the middle
             if is_answer and faults.cut_after is not None:
                 data = data[: max(faults.cut_after - passed, 0)]
             writer.write(data)

@@ -10,14 +10,16 @@ from pathlib import Path
 from rproxy.config.keys import Key, keys
 
 DOCUMENT = Path(__file__).with_name("configuration.md")
-SHARED = "request_mirror_policy[]"
-"""A section that several others hold; it is described once, under this heading."""
+SHARED = ("request_mirror_policy[]", "tls")
+"""Sections that several others hold; each is described once, under this heading."""
 _TABLE = re.compile(r"(<!-- keys:(.*?)-->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def heading_of(path: str) -> str:
     """The heading of a section in the document."""
-    return SHARED if path.endswith(f".{SHARED}") else path
+    if path == "clusters[].tls":  # which is not what listeners and admin have under that name
+        return path
+    return next((shared for shared in SHARED if path.endswith(f".{shared}")), path)
 
 
 def anchor_of(path: str) -> str:

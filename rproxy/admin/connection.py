@@ -96,8 +96,14 @@ class Connection:
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _linger(self) -> None:
-        """End our side, and wait a little for the client's end."""
+        """End our side, and wait a little for the client's end. In TLS that is one and the same."""
         if self._writer.transport.is_closing():
+            return
+        if not self._writer.can_write_eof():
+            self._writer.close()
+            with suppress(TimeoutError, OSError):
+                async with asyncio.timeout(_LINGER):
+                    await self._writer.wait_closed()
             return
         self._writer.write_eof()
         with suppress(TimeoutError):

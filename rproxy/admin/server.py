@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 from rproxy.admin.connection import HEAD_LIMIT, Connection
 from rproxy.admin.pages import AdminSource
+from rproxy.admin.tls_server import TlsServer
+from rproxy.config.certificates import Certificates
 
 CONNECTIONS_LIMIT = 64
 """Connections that are open at once."""
@@ -17,10 +19,16 @@ _CLOSE_WITHIN = 1.0
 
 
 @asynccontextmanager
-async def admin_server(source: AdminSource, listening: socket.socket) -> AsyncIterator[None]:
+async def admin_server(
+    source: AdminSource, listening: socket.socket, tls: Certificates | None = None
+) -> AsyncIterator[None]:
     """Answer over ``source`` on the socket ``listening``, which is closed at the end. There is no access log."""
     connections = _Connections(source)
-    server = await asyncio.start_server(connections.serve, sock=listening, limit=HEAD_LIMIT)
+    server: asyncio.Server | TlsServer
+    if tls is not None:
+        server = TlsServer(connections.serve, listening, tls)
+    else:
+        server = await asyncio.start_server(connections.serve, sock=listening, limit=HEAD_LIMIT)
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from rproxy.config.document import Document, DocumentError, read_document
 from rproxy.config.models import Config
 from rproxy.config.passwords import masked, with_passwords
 from rproxy.config.problems import InvalidConfigError, Problem, path_of
+from rproxy.config.tls import with_tls_files
 from rproxy.config.validation import validate
 from rproxy.errors import ConfigError
 
@@ -38,7 +39,8 @@ def parse(text: str, name: str) -> Config:
         raise ConfigError(f"{name}: is empty")
     problems = document.problems
     try:
-        config = with_passwords(validate(document.data), Path(name).parent)
+        directory = Path(name).parent
+        config = with_tls_files(with_passwords(validate(document.data), directory), directory)
     except InvalidConfigError as error:
         problems = problems + error.problems
     if problems:

@@ -30,6 +30,7 @@ from rproxy.config.fields import (
 )
 from rproxy.config.routes import PrefixRoutesConfig
 from rproxy.config.section import Section
+from rproxy.config.tls_sections import ClientTlsConfig, EmptySection, ServerTlsConfig
 from rproxy.topology.read_policy import ReadPolicy
 
 
@@ -38,6 +39,9 @@ class AdminConfig(Section):
 
     address: TcpAddress = Address("127.0.0.1", 9900)
     """Where it listens; loopback unless told otherwise, since it asks nobody who they are."""
+
+    tls: Annotated[ServerTlsConfig | None, EmptySection] = None
+    """TLS for operators; without it they speak plain HTTP."""
 
 
 class SettingsConfig(Section):
@@ -141,6 +145,9 @@ class ListenerConfig(Section):
     address: ListenAddress
     """Where it listens: host:port, [::]:port or unix:/path."""
 
+    tls: Annotated[ServerTlsConfig | None, EmptySection] = None
+    """TLS for clients; without it they speak plain Redis."""
+
     redis_proxy: RedisProxyConfig
     """What it does with commands."""
 
@@ -163,8 +170,11 @@ class ClusterConfig(Section):
     endpoints: Annotated[tuple[EndpointText, ...], Field(min_length=1)]
     """Seeds of a Redis Cluster, or the one standalone server: host:port, by name or address."""
 
+    tls: Annotated[ClientTlsConfig | None, EmptySection] = None
+    """TLS to its nodes; without it they are spoken to in plain Redis."""
+
     connect_timeout: Timeout = 0.5
-    """The time in which a connection must be ready, authentication included."""
+    """The time in which a connection must be ready, TLS and authentication included."""
 
     connections_per_endpoint: Annotated[Bound, Field(le=1024)] = 1
     """Connections of a worker to each endpoint, shared by all clients."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rproxy.config.certificates import Certificates
 from rproxy.dispatch.authentication import begin
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.session import Session
@@ -50,6 +52,7 @@ class Listener:
         self.output_limit = limits.output_buffer_limit
         self.max_clients = limits.max_clients
         self.idle_timeout = limits.client_idle_timeout
+        self.tls = Certificates(settings.tls, f"listener {settings.name}") if settings.tls is not None else None
         self.protocol_errors = 0
         self.rejected = 0
         self.connections: set[DownstreamConnection] = set()
@@ -97,7 +100,7 @@ class Listener:
 
     def _on_readable(self) -> None:
         try:
-            accept(self.turn, self._socket, self._make_connection)
+            accept(self.turn, self._socket, self._make_connection, self._tls_context())
         except OSError as error:
             log.warning("listener %s cannot accept: %s", self.name, error.strerror)
             self._pause_accepting()
@@ -118,14 +121,18 @@ class Listener:
         if connection is None:
             sock.close()
         else:
-            adopt(self.turn, sock, connection)
+            adopt(self.turn, sock, connection, self._tls_context())
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        return self.tls.context if self.tls is not None else None
 
     def _welcome(self, sock: socket.socket, peer: object) -> DownstreamConnection | None:
         """A session for the client; ``None`` if there are too many."""
         if len(self.connections) >= self.max_clients:
             self.rejected += 1
-            with suppress(OSError):
-                sock.send(_TOO_MANY)
+            if self.tls is None:
+                with suppress(OSError):
+                    sock.send(_TOO_MANY)
             return None
         local = _address_text(sock.getsockname())
         session = Session(self._next_client_id(), _address_text(peer), local, time.time())
@@ -151,7 +158,9 @@ class Listener:
             self._count(-1)
 
     def tick(self, now: float) -> None:
-        """The janitor's round: close clients that have been silent for too long."""
+        """The janitor's round: close clients that have been silent for too long, look after the certificates."""
+        if self.tls is not None:
+            self.tls.tick(now)
         limit = self.idle_timeout
         if not limit or now - self._idle_checked_at < min(limit / 4, 1.0):
             return

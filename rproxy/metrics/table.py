@@ -69,6 +69,7 @@ METRICS = (
     _counter("downstream_received_bytes", "Bytes received from clients.", "listener"),
     _counter("downstream_sent_bytes", "Bytes sent to clients.", "listener"),
     _counter("downstream_protocol_errors", "Clients closed because what they sent was not RESP.", "listener"),
+    _counter("downstream_tls_failures", "Clients whose TLS handshake failed or took too long.", "listener"),
     # upstream
     _gauge("upstream_connections_active", "Connections to endpoints that are open now.", "cluster"),
     _counter("upstream_connections_opened", "Connections to endpoints that were opened.", "cluster"),

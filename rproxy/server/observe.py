@@ -38,6 +38,7 @@ def _of_listener(listener: Listener) -> Iterator[Sample]:
     yield "rproxy_downstream_received_bytes_total", labels, traffic.received_bytes
     yield "rproxy_downstream_sent_bytes_total", labels, traffic.sent_bytes
     yield "rproxy_downstream_protocol_errors_total", labels, listener.protocol_errors
+    yield "rproxy_downstream_tls_failures_total", labels, traffic.failed
 
 
 def _of_context(context: Context) -> Iterator[Sample]:

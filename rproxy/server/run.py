@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import uvloop
 
 from rproxy import __version__
+from rproxy.config.certificates import Certificates
 from rproxy.config.models import Config
 from rproxy.form import running_form
 from rproxy.server.crew import Crew, CrewSource, SoleWorker
@@ -42,10 +43,10 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def announcement(addresses: list[str], admin: str | None) -> str:
+def announcement(addresses: list[str], admin: str | None, scheme: str = "http") -> str:
     """The line that says where rproxy listens."""
     line = f"rproxy {__version__} ({running_form()}) listening on {', '.join(addresses)}"
-    return f"{line}, admin on http://{admin}" if admin else line
+    return f"{line}, admin on {scheme}://{admin}" if admin else line
 
 
 async def _serve(config: Config, sockets: ListeningSockets, admin: socket.socket | None) -> None:
@@ -53,8 +54,10 @@ async def _serve(config: Config, sockets: ListeningSockets, admin: socket.socket
     crew = _crew(config, sockets)
     source = CrewSource(crew, config)
     await crew.start()
-    async with _admin_server(source, admin):
-        line = announcement(sockets.addresses, address_of(admin) if admin is not None else None)
+    tls = config.admin.tls if config.admin is not None else None
+    async with _admin_server(source, admin, Certificates(tls, "admin") if tls is not None else None):
+        scheme = "https" if tls is not None else "http"
+        line = announcement(sockets.addresses, address_of(admin) if admin is not None else None, scheme)
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
         await stopping
@@ -74,12 +77,14 @@ def _crew(config: Config, sockets: ListeningSockets) -> Crew:
     return Supervisor(config, sockets, worker_command())
 
 
-def _admin_server(source: CrewSource, listening: socket.socket | None) -> AbstractAsyncContextManager[None]:
+def _admin_server(
+    source: CrewSource, listening: socket.socket | None, tls: Certificates | None
+) -> AbstractAsyncContextManager[None]:
     if listening is None:
         return nullcontext()
     from rproxy.admin.server import admin_server
 
-    return admin_server(source, listening)
+    return admin_server(source, listening, tls)
 
 
 def _stop_signal() -> asyncio.Future[None]:

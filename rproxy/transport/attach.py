@@ -1,13 +1,15 @@
-"""Which transport serves a worker's sockets: the epoll set where it was compiled, else asyncio's transports."""
+"""Which transport serves a worker's sockets: the epoll set where it was compiled, else, and for TLS, asyncio's own."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 
 from rproxy.transport.connection import Connection, Turn
 from rproxy.transport.streams import StreamTransport
+from rproxy.transport.tls_stream import Handshake, TlsStream
 
 try:
     from rproxy.transport.epoll import EpollTurn
@@ -31,20 +33,28 @@ def stop_turn(turn: Turn) -> None:
         turn.stop()
 
 
-async def attach(turn: Turn, sock: socket.socket, connection: Connection) -> None:
-    """Serve ``connection`` with the open, non-blocking ``sock``, which is owned from now on."""
-    if HAS_EPOLL and isinstance(turn, EpollTurn):
-        turn.attach(sock.detach(), connection)
+Opened = socket.socket | TlsStream
+"""An open connection that nobody serves yet: a non-blocking socket, or a TLS connection."""
+
+
+async def attach(turn: Turn, opened: Opened, connection: Connection) -> None:
+    """Serve ``connection`` with ``opened``, which is owned from now on."""
+    if isinstance(opened, TlsStream):
+        opened.serve(connection)
+    elif HAS_EPOLL and isinstance(turn, EpollTurn):
+        turn.attach(opened.detach(), connection)
     else:
-        await turn.loop.connect_accepted_socket(lambda: StreamTransport(connection), sock)
+        await turn.loop.connect_accepted_socket(lambda: StreamTransport(connection), opened)
 
 
 MakeConnection = Callable[[socket.socket, object], Connection | None]
 """Makes the connection of an accepted socket and its peer's address; ``None`` to refuse it."""
 
 
-def accept(turn: Turn, listening: socket.socket, make_connection: MakeConnection) -> None:
-    """Accept what waits at ``listening``.
+def accept(
+    turn: Turn, listening: socket.socket, make_connection: MakeConnection, tls: ssl.SSLContext | None = None
+) -> None:
+    """Accept what waits at ``listening``, which speaks ``tls`` if that is given.
 
     To be called when the socket is readable. Raises ``OSError`` (out of descriptors), having accepted what it could.
     """
@@ -58,12 +68,14 @@ def accept(turn: Turn, listening: socket.socket, make_connection: MakeConnection
         if connection is None:
             sock.close()
         else:
-            adopt(turn, sock, connection)
+            adopt(turn, sock, connection, tls)
 
 
-def adopt(turn: Turn, sock: socket.socket, connection: Connection) -> None:
-    """Serve ``connection`` with ``sock`` as soon as may be."""
-    if HAS_EPOLL and isinstance(turn, EpollTurn):
+def adopt(turn: Turn, sock: socket.socket, connection: Connection, tls: ssl.SSLContext | None = None) -> None:
+    """Serve ``connection`` with ``sock`` as soon as may be: with ``tls``, after the client's handshake."""
+    if tls is not None:
+        Handshake(connection, sock, tls)
+    elif HAS_EPOLL and isinstance(turn, EpollTurn):
         turn.attach(sock.detach(), connection)
     else:
         task = turn.loop.create_task(attach(turn, sock, connection))

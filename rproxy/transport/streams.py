@@ -1,12 +1,26 @@
-"""Sockets on asyncio's own transports: the portable way, used by the pure form."""
+"""Sockets on asyncio's own transports: the portable way, used by the pure form, and by either form for TLS."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from typing import cast
 
 from rproxy.transport.connection import Connection, Transport
+
+_CLOSED = "connection closed"
+
+
+def reason_of(error: Exception | None) -> str:
+    """Why a connection failed, in a few words of the system's or OpenSSL's."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(error.reason or 'protocol error').lower().replace('_', ' ')}"
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error) or _CLOSED
+    return _CLOSED
 
 
 class StreamTransport(Transport, asyncio.Protocol):
@@ -15,6 +29,8 @@ class StreamTransport(Transport, asyncio.Protocol):
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self._stream: asyncio.Transport | None = None
+        self._is_tls = False
+        self._takes_more = True
         self._turn = connection.turn
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -23,6 +39,7 @@ class StreamTransport(Transport, asyncio.Protocol):
         if self._connection is None:
             self._stream.abort()
             return
+        self._is_tls = transport.get_extra_info("ssl_object") is not None
         self._stream.set_write_buffer_limits(high=0)  # whatever the socket did not take at once is told when it is gone
         self._connection.transport = self
         self._turn.mark(self._connection)
@@ -41,18 +58,18 @@ class StreamTransport(Transport, asyncio.Protocol):
             connection.receive(connection.inbox, len(connection.inbox))
 
     def eof_received(self) -> bool:
-        """The peer will send no more; the other direction stays open until the connection closes it."""
+        """The peer will send no more; the other direction stays open until the connection closes it, but not in TLS."""
+        self._takes_more = not self._is_tls
         if self._connection is not None:
             self._connection.on_eof()
-        return True
+        return not self._is_tls
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.transport = None
-            reason = os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else "connection closed"
-            connection.on_lost(reason)
+            connection.on_lost(reason_of(exc))
 
     def resume_writing(self) -> None:
         """The socket takes bytes again."""
@@ -64,7 +81,8 @@ class StreamTransport(Transport, asyncio.Protocol):
         if self._stream is not None and connection.outbox.unsent():
             data = connection.outbox.take()
             connection.traffic.sent_bytes += len(data)
-            self._stream.write(data)
+            if self._takes_more:
+                self._stream.write(data)
         if connection.awaits_sent:
             connection.on_sent()
 

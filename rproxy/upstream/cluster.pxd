@@ -27,6 +27,7 @@ cdef class Cluster:
     cdef public bint has_parked
     cdef readonly bint is_single
     cdef readonly object tags
+    cdef readonly object tls
     cdef list _shards
     cdef list _shard_slots
     cdef const unsigned short[::1] _shard_at

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rproxy.commands.spec import CommandSpec
+from rproxy.config.certificates import Certificates
 from rproxy.metrics.counters import CommandStats
 from rproxy.topology.read_policy import ReadPolicy, candidates
 from rproxy.topology.redirection import Redirection, RedirectionKind, classify, runs_script
@@ -70,6 +71,7 @@ class Cluster:
         "settings",
         "subscriptions",
         "tags",
+        "tls",
         "topology",
         "traffic",
         "turn",
@@ -95,6 +97,7 @@ class Cluster:
         self.topology = Topology.empty()
         self.refresher: Refresher | None = None
         self.draw = draw
+        self.tls = Certificates(settings.tls, f"cluster {settings.name}") if settings.tls is not None else None
         self.redirections: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.retries = 0
@@ -362,6 +365,8 @@ class Cluster:
     def tick(self) -> None:
         """The janitor's round: time out what is overdue, let the parked try again, close what is retired."""
         now = self.turn.tick()
+        if self.tls is not None:
+            self.tls.tick(now)
         for pool in [*self._pools.values(), *self._retired]:
             for connection in pool.connections():
                 self._expire(connection, now - self.op_timeout)

@@ -6,7 +6,6 @@ This is a lifecycle, so it may await; the data path meets a connection only when
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,13 @@ import hiredis
 
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Endpoint
+from rproxy.transport.attach import Opened
 from rproxy.transport.keepalive import keep_alive
+from rproxy.transport.streams import reason_of
+from rproxy.transport.tls_stream import TlsStream
 
 if TYPE_CHECKING:
+    from rproxy.config.certificates import Certificates
     from rproxy.config.models import ClusterConfig
 
 KEEPALIVE = 10
@@ -49,23 +52,25 @@ def handshake(
     return commands
 
 
-async def dial(endpoint: Endpoint, commands: Sequence[Sequence[bytes]], timeout: float) -> socket.socket:
-    """An open, non-blocking socket on which ``commands`` have been accepted. Raises ``DialError``."""
+async def dial(
+    endpoint: Endpoint, commands: Sequence[Sequence[bytes]], timeout: float, tls: Certificates | None = None
+) -> Opened:
+    """An open connection on which ``commands`` have been accepted. Raises ``DialError``."""
     try:
         async with asyncio.timeout(timeout):
-            sock = await _connect(endpoint)
+            opened = await _open(endpoint, tls)
             try:
-                await _shake_hands(sock, commands)
+                await _shake_hands(opened, commands)
             except BaseException:
-                sock.close()
+                opened.close()
                 raise
-            return sock
+            return opened
     except TimeoutError:
         raise DialError(f"no connection within {timeout:g} s") from None
     except UnicodeError:  # what the resolver says to an empty or overlong label
         raise DialError(f"{endpoint.host} is no host name") from None
     except OSError as error:
-        raise DialError(os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)) from None
+        raise DialError(reason_of(error)) from None
 
 
 async def ask(
@@ -74,18 +79,24 @@ async def ask(
     questions: Sequence[Sequence[bytes]],
     connect_timeout: float,
     timeout: float,
+    tls: Certificates | None = None,
 ) -> list[Any]:
     """The answers to ``questions`` over a connection of their own, errors as exceptions. Raises ``DialError``."""
-    sock = await dial(endpoint, commands, connect_timeout)
+    opened = await dial(endpoint, commands, connect_timeout, tls)
     try:
         async with asyncio.timeout(timeout):
-            return await _exchange(sock, questions)
+            return await _exchange(opened, questions)
     except TimeoutError:
         raise DialError(f"no answer within {timeout:g} s") from None
     except OSError as error:
-        raise DialError(os.strerror(error.errno) if error.errno else str(error)) from None
+        raise DialError(reason_of(error)) from None
     finally:
-        sock.close()
+        opened.close()
+
+
+async def _open(endpoint: Endpoint, tls: Certificates | None) -> Opened:
+    sock = await _connect(endpoint)
+    return sock if tls is None else await TlsStream.open(sock, tls.context, tls.server_name(endpoint.host))
 
 
 async def _connect(endpoint: Endpoint) -> socket.socket:
@@ -110,30 +121,42 @@ async def _connect(endpoint: Endpoint) -> socket.socket:
     raise failure
 
 
-async def _shake_hands(sock: socket.socket, commands: Sequence[Sequence[bytes]]) -> None:
-    for command, answer in zip(commands, await _exchange(sock, commands), strict=True):
+async def _shake_hands(opened: Opened, commands: Sequence[Sequence[bytes]]) -> None:
+    for command, answer in zip(commands, await _exchange(opened, commands), strict=True):
         if isinstance(answer, Exception):
             raise RefusedError(f"{command[0].decode()} was refused: {answer}")
 
 
-async def _exchange(sock: socket.socket, commands: Sequence[Sequence[bytes]]) -> list[Any]:
+async def _exchange(opened: Opened, commands: Sequence[Sequence[bytes]]) -> list[Any]:
     """Send ``commands`` at once and read as many answers."""
     if not commands:
         return []
-    loop = asyncio.get_running_loop()
     reader = hiredis.Reader()
-    await loop.sock_sendall(sock, b"".join(encode.command(command) for command in commands))
+    await _send(opened, b"".join(encode.command(command) for command in commands))
     answers: list[Any] = []
     while len(answers) < len(commands):
         answer = _next_answer(reader)
         if answer is not False:
             answers.append(answer)
             continue
-        data = await loop.sock_recv(sock, _READ_SIZE)
+        data = await _receive(opened)
         if not data:
             raise DialError("closed by the node")
         reader.feed(data)
     return answers
+
+
+async def _send(opened: Opened, data: bytes) -> None:
+    if isinstance(opened, TlsStream):
+        opened.send(data)
+    else:
+        await asyncio.get_running_loop().sock_sendall(opened, data)
+
+
+async def _receive(opened: Opened) -> bytes:
+    if isinstance(opened, TlsStream):
+        return await opened.receive()
+    return await asyncio.get_running_loop().sock_recv(opened, _READ_SIZE)
 
 
 def _next_answer(reader: hiredis.Reader) -> Any:

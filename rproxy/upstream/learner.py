@@ -126,7 +126,8 @@ class Learner:
     async def _questions(self, endpoint: Endpoint, *questions: list[bytes]) -> list[Any]:
         settings = self._cluster.settings
         limit = settings.cluster_refresh_timeout
-        return await ask(endpoint, handshake(settings, endpoint), questions, settings.connect_timeout, limit)
+        commands = handshake(settings, endpoint)
+        return await ask(endpoint, commands, questions, settings.connect_timeout, limit, self._cluster.tls)
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble once."""

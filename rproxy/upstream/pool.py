@@ -99,7 +99,7 @@ class Pool:
         settings = self.cluster.settings
         try:
             commands = handshake(settings, self.endpoint, self.is_readonly, is_resp3)
-            sock = await dial(self.endpoint, commands, settings.connect_timeout)
+            opened = await dial(self.endpoint, commands, settings.connect_timeout, self.cluster.tls)
         except DialError as error:
             self.traffic.failed += 1
             if isinstance(error, RefusedError) and self.failure != str(error):
@@ -107,9 +107,9 @@ class Pool:
             connection.on_lost(str(error))
             return
         if not connection.is_open:
-            sock.close()
+            opened.close()
             return
-        await attach(self.turn, sock, connection)
+        await attach(self.turn, opened, connection)
         connection.was_open = True
         self._failures = 0
         self.failure = ""

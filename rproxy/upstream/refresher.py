@@ -118,7 +118,8 @@ class Refresher:
         try:
             async with asyncio.timeout(limit):
                 commands = handshake(settings, endpoint)
-                slots, info = await ask(endpoint, commands, QUESTIONS, min(settings.connect_timeout, limit), limit)
+                connect_timeout = min(settings.connect_timeout, limit)
+                slots, info = await ask(endpoint, commands, QUESTIONS, connect_timeout, limit, self._cluster.tls)
         except TimeoutError:
             raise DialError(f"no answer within {limit:g} s") from None
         return view_of(slots, info, endpoint)

@@ -88,9 +88,10 @@ class SubscriberNode:
         cluster = self._cluster
         settings = cluster.settings
         try:
-            sock = await dial(self.endpoint, handshake(settings, self.endpoint), settings.connect_timeout)
+            commands = handshake(settings, self.endpoint)
+            opened = await dial(self.endpoint, commands, settings.connect_timeout, cluster.tls)
             connection = SubscriberConnection(self, cluster.turn, cluster.traffic)
-            await attach(cluster.turn, sock, connection)
+            await attach(cluster.turn, opened, connection)
         except DialError as error:
             cluster.traffic.failed += 1
             self._back_off(str(error))

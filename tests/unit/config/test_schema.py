@@ -12,11 +12,12 @@ import yaml
 from rproxy.config.keys import keys
 from rproxy.config.loader import load
 from rproxy.config.schema import schema, schema_text
+from tests.support.certificates import Authority
 
 CONFIG = Path(__file__).parents[3] / "config"
 FULL = (CONFIG / "full.yaml").read_text()
-COMMENTED_KEY = re.compile(r"^( *)# (password_file): ", re.MULTILINE)
-"""The keys that cannot stand beside another, ``password``."""
+COMMENTED_KEY = re.compile(r"^( *)# ( *[a-z_]+:)", re.MULTILINE)
+"""The keys that cannot stand beside another, ``password``, and those that name files which have to be there."""
 SECTIONS = {key.path for key in keys() if key.is_section}
 
 
@@ -75,10 +76,7 @@ def test_the_minimal_example_has_only_what_is_needed() -> None:
 
 
 def test_the_full_example_names_every_key() -> None:
-    data = yaml.safe_load(FULL)
-    assert len(COMMENTED_KEY.findall(FULL)) == 2
-    commented = {"clusters[].password_file", "clusters[].endpoint_auth[].password_file"}
-    named = {path for path, _ in places(data)} | commented
+    named = {path for path, _ in places(yaml.safe_load(COMMENTED_KEY.sub(r"\1\2", FULL)))}
     same_below = "listeners[].redis_proxy.prefix_routes.routes[].request_mirror_policy[]."
     assert named == {key.path for key in keys() if not key.path.startswith(same_below)}
 
@@ -99,11 +97,19 @@ def test_every_key_of_the_full_example_has_a_comment() -> None:
 
 
 def test_the_commented_keys_can_stand_where_they_are(tmp_path: Path) -> None:
-    text = COMMENTED_KEY.sub(r"\1\2: ", re.sub(r"^ *password: .*\n", "", FULL, flags=re.MULTILINE))
+    text = COMMENTED_KEY.sub(r"\1\2", re.sub(r"^ *password: .*\n", "", FULL, flags=re.MULTILINE))
+    for name in ("clients", "nodes"):
+        Authority(tmp_path, name)
+    for name in ("server", "client"):
+        Authority(tmp_path).sign(name)
     for name in ("main.password", "redis-1.password"):
         (tmp_path / name).write_text("secret\n")
     (tmp_path / "full.yaml").write_text(text)
-    cluster = load(tmp_path / "full.yaml").clusters[0]
+    config = load(tmp_path / "full.yaml")
+    cluster = config.clusters[0]
+    assert cluster.tls is not None
+    assert config.admin is not None
+    assert config.admin.tls == config.listeners[0].tls is not None
     for password in (cluster.password, cluster.endpoint_auth[0].password):
         assert password is not None
         assert password.get_secret_value() == "secret"

@@ -170,12 +170,15 @@ class EmbeddedCluster(_Embedded):
         for epoch, node in enumerate(self.nodes, 1):
             node.call("CLUSTER", "SET-CONFIG-EPOCH", epoch)
             for other in self.nodes[: epoch - 1]:
-                node.call("CLUSTER", "MEET", "127.0.0.1", other.port)
+                self._meet(node, other)
         self._await("the nodes to meet", self._have_met)
         ids = [node.call("CLUSTER", "MYID") for node in primaries]
         for index, node in enumerate(replicas):
             node.call("CLUSTER", "REPLICATE", ids[index % len(ids)])
         self.await_healthy()
+
+    def _meet(self, node: RedisProcess, other: RedisProcess) -> None:
+        node.call("CLUSTER", "MEET", "127.0.0.1", other.port)
 
     def _have_met(self) -> bool:
         return all(_cluster_info(node).get("cluster_known_nodes") == str(len(self.nodes)) for node in self.nodes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -81,9 +82,13 @@ class Peer:
 
 
 class FakeNode:
-    """``async with FakeNode({...}) as node``: listens at ``node.endpoint``. ``answers`` may be changed at any time."""
+    """``async with FakeNode({...}) as node``: listens at ``node.endpoint``. ``answers`` may be changed at any time.
 
-    def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
+    It speaks TLS if it is given a context; another one counts from the next start.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer] | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
         self.answers: dict[str, Answer] = dict(answers or {})
         self.received: list[Command] = []
         self.peers: list[Peer] = []
@@ -94,7 +99,7 @@ class FakeNode:
 
     async def start(self) -> None:
         """Listen: at first on a port that the system chooses, then on the same one again."""
-        self._server = await asyncio.start_server(self._accept, self.endpoint.host, self.endpoint.port)
+        self._server = await asyncio.start_server(self._accept, self.endpoint.host, self.endpoint.port, ssl=self.tls)
         self.endpoint = Endpoint("127.0.0.1", self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -19,8 +20,8 @@ async def start_node() -> AsyncIterator[StartNode]:
     """Starts fake nodes, which are stopped at the end."""
     nodes: list[FakeNode] = []
 
-    async def start(answers: Mapping[str, Answer] | None = None) -> FakeNode:
-        nodes.append(FakeNode(answers))
+    async def start(answers: Mapping[str, Answer] | None = None, tls: ssl.SSLContext | None = None) -> FakeNode:
+        nodes.append(FakeNode(answers, tls))
         await nodes[-1].start()
         return nodes[-1]
 

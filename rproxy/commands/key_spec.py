@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rproxy.commands.keys import number_of_keys
 from rproxy.resp.encode import Distinct, Value
+from rproxy.resp.integer import integer_of
 
 Fields = Mapping[str, int | str]
 _NOTATION = re.compile(r"(\d+|[A-Z]+:-?\d+|\?)(?:\.\.(-?\d+))?(?:/(\d+))?(?:%(\d+))?(#)?")
@@ -76,9 +76,9 @@ class KeySpec:
         count_at, first_at, step = (int(self.find[1][name]) for name in ("keynumidx", "firstkey", "keystep"))
         if start + count_at >= len(args):
             raise ValueError("no number of keys")
-        count = number_of_keys(args[start + count_at])
-        if count > len(args):
-            raise ValueError("more keys than arguments")
+        count = integer_of(args[start + count_at])
+        if not 0 <= count <= len(args):
+            raise ValueError("the number of keys does not fit the arguments")
         return range(start + first_at, start + first_at + count * step, step)
 
     def value(self) -> Value:

@@ -7,10 +7,12 @@ Redis commands and raise ``ValueError`` where the arguments make no sense: which
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from rproxy.commands.spec import CommandSpec, KeyFinder
 
+_NUMBER = re.compile(rb"\s*([+-]?[0-9]{1,9})(?![0-9])")
 _STREAM_OPTIONS = {b"BLOCK": 1, b"CLAIM": 1, b"COUNT": 1, b"GROUP": 2, b"NOACK": 0}
 _SORT_OPTIONS = {b"BY": 1, b"GET": 1, b"LIMIT": 2, b"STORE": 1}
 _RADIUS_OPTIONS = {b"COUNT": 1, b"STORE": 1, b"STOREDIST": 1}
@@ -124,7 +126,6 @@ def _words(args: Sequence[bytes], start: int, options: Mapping[bytes, int]) -> I
 
 
 def number_of_keys(text: bytes) -> int:
-    """A number as strictly as Redis's ``string2ll`` reads it, 0 or above."""
-    if not text.isdigit() or (text.startswith(b"0") and text != b"0"):
-        raise ValueError("numkeys is no number")
-    return int(text)
+    """A number as C's ``atoi`` reads it: so a node finds the keys, even if the command itself refuses it then."""
+    number = _NUMBER.match(text)
+    return int(number[1]) if number else 0

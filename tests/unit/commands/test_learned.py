@@ -93,7 +93,7 @@ def test_moving_keys(specs: tuple[list[Any], ...], line: str, positions: list[in
 @pytest.mark.parametrize("line", ["X.Y", "X.Y x a", "X.Y 3 a b", "X.Y -1 a", "X.Y 99999999999999999999 a"])
 def test_moving_keys_that_make_no_sense(line: str) -> None:
     spec = learn(entry(b"x.y", "write movablekeys", (0, 0, 0), specs=(key_spec(INDEX_1, keynum()),)))
-    with pytest.raises(ValueError, match="key"):
+    with pytest.raises(ValueError, match=r"key|not an integer"):
         keys_of(spec, line)
 
 

@@ -84,6 +84,7 @@ _PLAIN: dict[str, tuple[bytes, ...]] = {
         b"f" * 40,
         b"short",
     ),
+    "short": (b"0.001", b"0.002", b"0.0015", b"1e-3"),
     "small": (b"1", b"3", b"10", b"-1", b"-3", b"0"),
     "unit": (b"m", b"km", b"ft", b"mi", b"M"),
     "value": (b"v", b"1", b"-17", b"3.25", b"", b"\0\r\n\xff", b"hello world", b"9223372036854775806", b"v" * 100),

@@ -7,12 +7,16 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rproxy.config.certificates import Certificates
+from rproxy.config.tls_sections import ServerTlsConfig
 from rproxy.downstream import listener as listener_module
 from rproxy.topology.snapshot import Topology
+from tests.support.certificates import Authority
 from tests.support.client import pack
 from tests.support.downstream import Client, Downstream
 from tests.support.fake_node import SILENCE, FakeNode, echo
@@ -230,3 +234,14 @@ async def test_a_balance_is_told_of_every_client(make: Make) -> None:
     client.close()
     await downstream.until(lambda: balance.changes == [1, -1])
     assert balance.handed_over == ["redis", "redis"]
+
+
+async def test_a_listener_that_finishes_waits_for_no_handshake(make: Make, tmp_path: Path) -> None:
+    downstream = make()
+    tls = Authority(tmp_path).sign("server").section
+    downstream.listener.tls = Certificates(ServerTlsConfig.model_validate(tls), "listener redis")
+    client = await downstream.client()
+    await downstream.connection()
+    downstream.listener.finish()
+    await downstream.until(lambda: not downstream.listener.connections)
+    assert await client.rest() == b""

@@ -13,6 +13,7 @@ from rproxy.dispatch.acl_log import AclLog
 from rproxy.dispatch.crew import Crew
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.parameters import COMMON, Parameter
+from rproxy.dispatch.pause import Pause
 from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
 from rproxy.metrics.samples import Sample
@@ -36,7 +37,7 @@ class Context:
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
     A client may have ``max_subscriptions``. ``crew`` asks all workers.
-    ``sessions`` are those of the clients that are here, by id.
+    ``sessions`` are those of the clients that are here, by id; ``pause`` has their commands wait.
     """
 
     catalog: Catalog
@@ -57,6 +58,7 @@ class Context:
     max_subscriptions: int = 100_000
     crew: Crew = field(default_factory=Crew)
     sessions: dict[int, Session] = field(default_factory=dict)
+    pause: Pause = field(default_factory=Pause)
 
     @property
     def commands(self) -> NameIndex:

@@ -34,6 +34,7 @@ class Dispatcher:
         self._counts = context.counts_commands
         self._only_route = context.only_route
         serve_questions(context)
+        context.pause.carry_on = self.carry_on
 
     # -- the fast path
 
@@ -142,5 +143,9 @@ class Dispatcher:
         start = scanner.base
         data = bytes(scanner.chunk[start : start + scanner.size])
         command = Command(spec, args, data, session, sink, token)
-        if session.is_plain or not stop(command, self.context):
+        self.carry_on(command)
+
+    def carry_on(self, command: Command) -> None:
+        """Take a command to its gates, and to its plan."""
+        if command.session.is_plain or not stop(command, self.context):
             handle_whole(command, self.context)

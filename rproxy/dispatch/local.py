@@ -14,6 +14,7 @@ from rproxy.dispatch import (
     acl,
     authentication,
     client_options,
+    client_pause,
     clients,
     command_docs,
     info,
@@ -201,6 +202,7 @@ def execute_transaction(command: Command, context: Context) -> bytes | None:
 LOCAL: dict[bytes, Handler] = {
     **info.HANDLERS,
     **clients.HANDLERS,
+    **client_pause.HANDLERS,
     **client_options.HANDLERS,
     **own_reports.HANDLERS,
     **server_config.HANDLERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rproxy.dispatch import acl, clients, own_metrics, pubsub_info, scripts, server_config
+from rproxy.dispatch import acl, client_pause, clients, own_metrics, pubsub_info, scripts, server_config
 from rproxy.dispatch.context import Context
 
 Answer = Callable[[Any, Context], Any]
@@ -13,6 +13,7 @@ Answer = Callable[[Any, Context], Any]
 
 QUESTIONS: dict[str, Answer] = {
     **acl.QUESTIONS,
+    **client_pause.QUESTIONS,
     **clients.QUESTIONS,
     **own_metrics.QUESTIONS,
     **pubsub_info.QUESTIONS,

@@ -140,6 +140,7 @@ class Listener:
         begin(session, self.dispatcher.context.users)
         session.descriptor = sock.fileno()
         self.dispatcher.context.sessions[session.id] = session
+        self.dispatcher.context.pause.watch(session)
         self.connections.add(connection)
         self.traffic.opened += 1
         self._count(1)

@@ -72,12 +72,14 @@ def test_info_of_a_container_and_its_subcommand() -> None:
         b"client|list",
         b"client|no-evict",
         b"client|no-touch",
+        b"client|pause",
         b"client|reply",
         b"client|setinfo",
         b"client|setname",
         b"client|tracking",
         b"client|trackinginfo",
         b"client|unblock",
+        b"client|unpause",
     ]
 
 

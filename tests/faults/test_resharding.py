@@ -48,6 +48,7 @@ def test_slots_move_under_load(own_cluster: EmbeddedCluster, own_proxy: Proxy) -
     scrape = own_proxy.metrics()
     for kind in ("moved", "ask", "tryagain"):
         count = scrape.total("rproxy_redirections_total", cluster="main", kind=kind)
+        assert count > 0 or kind == "tryagain"  # a matter of luck
         figures.note("slots move", f"redirections followed, `{kind}`", f"{count:.0f}")
     figures.note("slots move", "slots", str(len(moving) + len(spare)))
     figures.note("slots move", "commands meanwhile", str(len(load.journal.entries)))

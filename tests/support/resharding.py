@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Sequence
 
 import hiredis
@@ -11,6 +12,9 @@ from rproxy.demo.embedded import EmbeddedCluster
 from rproxy.demo.redis_process import RedisProcess
 from rproxy.topology.slots import hash_slot
 from tests.support.waiting import await_true
+
+DWELL = 0.005
+"""Seconds for which a slot stays as it is after each key, so that clients find it half-way."""
 
 
 def keys_by_primary(cluster: EmbeddedCluster, keys: Iterable[str]) -> dict[int, list[str]]:
@@ -40,6 +44,7 @@ def move_slots(
             old.call("CLUSTER", "SETSLOT", slot, "MIGRATING", to_id)
             while keys := old.call("CLUSTER", "GETKEYSINSLOT", slot, 1):
                 old.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+                time.sleep(DWELL)
             new.call("CLUSTER", "SETSLOT", slot, "NODE", to_id)
             with contextlib.suppress(hiredis.ReplyError):  # without its last slot it is already a replica of the target
                 old.call("CLUSTER", "SETSLOT", slot, "NODE", to_id)

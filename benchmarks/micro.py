@@ -38,6 +38,7 @@ from rproxy.upstream.cluster import Cluster
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.sink import Sink
+from rproxy.upstream.slow_log import SlowLog
 
 _REPEATS = 3
 _BATCH = 16
@@ -180,7 +181,8 @@ def _in_flight() -> Call:
 
 def _upstream() -> Call:
     """Send commands on a connection, then frame their replies and deliver them."""
-    pool = SimpleNamespace(turn=_turn(), traffic=Traffic())
+    cluster = SimpleNamespace(slow_log=SlowLog())
+    pool = SimpleNamespace(turn=_turn(), traffic=Traffic(), cluster=cluster)
     connection = UpstreamConnection(cast(Any, pool), 0)
     sink, stats = Sink(), CommandStats()
     replies = _BULK * _BATCH

@@ -62,6 +62,12 @@ class SettingsConfig(Section):
     keys_reply_limit: Size = 64 * 1024**2
     """Bytes that the keys of one KEYS may have; beyond, the client gets an error and should use SCAN."""
 
+    slowlog_log_slower_than: Duration | None = 0.01
+    """The time from which on a command is kept in rproxy's SLOWLOG; 0: every one, null: none."""
+
+    slowlog_max_len: Count = 128
+    """Commands that SLOWLOG keeps, for each worker and cluster."""
+
     read_policy: Policy = ReadPolicy.PRIMARY
     """Which nodes answer reads: primary, prefer_primary, replica, prefer_replica or any. Writes go to primaries."""
 

@@ -111,7 +111,13 @@ def client_tracking_info(command: Command, context: Context) -> bytes:
     return encode.reply(facts, command.session.protocol)
 
 
+def client_capa(command: Command, context: Context) -> bytes:
+    """CLIENT CAPA: capabilities that are not known are passed over, as Valkey does."""
+    return encode.OK
+
+
 HANDLERS = {
+    b"CLIENT|CAPA": client_capa,
     b"CLIENT|CACHING": client_caching,
     b"CLIENT|GETREDIR": client_get_redir,
     b"CLIENT|NO-EVICT": client_no_evict,

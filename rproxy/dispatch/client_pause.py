@@ -33,12 +33,12 @@ def _pause_here(argument: list[Any], context: Context) -> None:
     seconds, is_all = argument
     context.pause.begin(seconds, is_all, partial(_unpause_here, None, context))
     for session in context.sessions.values():
-        session.enter(State.OBSERVED)
+        session.enter(State.PAUSED)
 
 
 def _unpause_here(argument: None, context: Context) -> None:
     for session in context.sessions.values():
-        session.leave(State.OBSERVED)
+        session.leave(State.PAUSED)
     context.pause.end()
 
 

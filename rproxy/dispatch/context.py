@@ -12,6 +12,7 @@ from rproxy.config.models import SettingsConfig
 from rproxy.dispatch.acl_log import AclLog
 from rproxy.dispatch.crew import Crew
 from rproxy.dispatch.mirror import Mirror
+from rproxy.dispatch.monitors import Monitors
 from rproxy.dispatch.parameters import COMMON, Parameter
 from rproxy.dispatch.pause import Pause
 from rproxy.dispatch.route import BoundRoute
@@ -37,7 +38,8 @@ class Context:
     ``users`` are who may come in. ``local_commands`` counts what rproxy answered itself, by command name.
     ``cluster_announce`` is where cluster-mode clients are told to find rproxy, ``None`` for the address that they used.
     A client may have ``max_subscriptions``. ``crew`` asks all workers.
-    ``sessions`` are those of the clients that are here, by id; ``pause`` has their commands wait.
+    ``sessions`` are those of the clients that are here, by id; ``pause`` has their commands wait,
+    ``monitors`` has them shown.
     """
 
     catalog: Catalog
@@ -59,6 +61,7 @@ class Context:
     crew: Crew = field(default_factory=Crew)
     sessions: dict[int, Session] = field(default_factory=dict)
     pause: Pause = field(default_factory=Pause)
+    monitors: Monitors = field(default_factory=Monitors)
 
     @property
     def commands(self) -> NameIndex:

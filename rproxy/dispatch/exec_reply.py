@@ -27,6 +27,10 @@ class ExecReply(Sink):
         self._answer = answer
         self._error = b""
 
+    def asker(self) -> tuple[str, bytes]:
+        """Whose transaction it is."""
+        return self._command.sink.asker()
+
     def absorb(self, token: int, line: bytes) -> None:
         """The first error in place of QUEUED is why EXEC is refused."""
         self._error = self._error or line

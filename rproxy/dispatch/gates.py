@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rproxy.dispatch import client_pause, pubsub, transaction
+from rproxy.dispatch import client_pause, monitor, pubsub, transaction
 from rproxy.dispatch.authentication import require_authentication, require_permission
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
@@ -17,7 +17,8 @@ GATES: dict[State, Gate] = {
     State.UNAUTHENTICATED: require_authentication,
     State.RESTRICTED: require_permission,
     State.SUBSCRIBED: pubsub.gate,
-    State.OBSERVED: client_pause.gate,
+    State.PAUSED: client_pause.gate,
+    State.MONITORED: monitor.gate,
     State.IN_TRANSACTION: transaction.gate,
 }
 """The gate of each state, in the order of ``processCommand`` in Redis's ``server.c``."""

@@ -61,7 +61,7 @@ class Pause:
     def watch(self, session: Session) -> None:
         """Have the commands of a client that has just come looked at, if there is a pause."""
         if self._timer is not None:
-            session.enter(State.OBSERVED)
+            session.enter(State.PAUSED)
 
     def concerns(self, command: Command) -> bool:
         """Whether ``command`` has to wait."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rproxy.dispatch import acl, client_pause, clients, own_metrics, pubsub_info, scripts, server_config
+from rproxy.dispatch import (
+    acl,
+    client_pause,
+    clients,
+    monitor,
+    own_metrics,
+    pubsub_info,
+    scripts,
+    server_config,
+    slowlog,
+)
 from rproxy.dispatch.context import Context
 
 Answer = Callable[[Any, Context], Any]
@@ -17,7 +27,9 @@ QUESTIONS: dict[str, Answer] = {
     **clients.QUESTIONS,
     **own_metrics.QUESTIONS,
     **pubsub_info.QUESTIONS,
+    **monitor.QUESTIONS,
     **scripts.QUESTIONS,
+    **slowlog.QUESTIONS,
     **server_config.QUESTIONS,
 }
 """The answers by question."""

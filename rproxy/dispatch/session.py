@@ -26,8 +26,10 @@ class State(IntFlag):
     """It has to authenticate first."""
     RESTRICTED = 2
     """Its user may not do everything."""
-    OBSERVED = 4
-    """What it does is shown to a MONITOR, or its commands are paused."""
+    PAUSED = 4
+    """Its commands wait: CLIENT PAUSE."""
+    MONITORED = 64
+    """Its commands are shown to a MONITOR."""
     SUBSCRIBED = 8
     """It speaks RESP2 and has subscriptions: few commands are allowed."""
     IN_TRANSACTION = 16

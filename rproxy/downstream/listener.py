@@ -141,6 +141,7 @@ class Listener:
         session.descriptor = sock.fileno()
         self.dispatcher.context.sessions[session.id] = session
         self.dispatcher.context.pause.watch(session)
+        self.dispatcher.context.monitors.watch(session)
         self.connections.add(connection)
         self.traffic.opened += 1
         self._count(1)

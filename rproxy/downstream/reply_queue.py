@@ -59,6 +59,11 @@ class ReplyQueue(Sink):
         if self.is_watched:
             self.connection.on_delivered()
 
+    def asker(self) -> tuple[str, bytes]:
+        """The connection's client."""
+        session = getattr(self.connection, "session", None)
+        return (session.address, session.name) if session is not None else ("", b"")
+
     def _advance(self) -> None:
         while (reply := self._kept.pop(self._head, None)) is not None:
             self.connection.outbox.write(reply)

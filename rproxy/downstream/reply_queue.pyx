@@ -143,6 +143,10 @@ cdef class ReplyQueue(Sink):
             free(self._places)
         self._places = NULL
 
+    def asker(self):
+        session = getattr(self.connection, "session", None)
+        return (session.address, session.name) if session is not None else ("", b"")
+
     cpdef object close(self):
         self.is_closed = True
         self._free_places()

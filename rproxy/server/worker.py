@@ -35,6 +35,7 @@ from rproxy.transport.attach import make_turn, stop_turn
 from rproxy.upstream.cluster import Cluster
 from rproxy.upstream.learner import Learner
 from rproxy.upstream.refresher import Refresher
+from rproxy.upstream.slow_log import SlowLog, slower_than
 
 TICK = 0.05
 """Seconds between the janitor's rounds."""
@@ -48,7 +49,7 @@ class Worker:
     def __init__(self, config: Config, sockets: dict[str, socket.socket], *, worker_id: int = 0) -> None:
         self.config = config
         self.worker_id = worker_id
-        self.clusters: dict[tuple[str, ReadPolicy, float, bool], Cluster] = {}
+        self.clusters: dict[tuple[str, ReadPolicy, float, bool, float], Cluster] = {}
         self.listeners: list[Listener] = []
         self.contexts: list[Context] = []
         self.catalog = Catalog()
@@ -152,7 +153,8 @@ class Worker:
     def _cluster(self, name: str, read_policy: ReadPolicy, listener: ListenerConfig) -> Cluster:
         """The cluster ``name`` as this listener uses it; listeners that use it alike share it."""
         settings = listener.redis_proxy.settings
-        key = (name, read_policy, settings.op_timeout, settings.enable_redirection)
+        slow_log = SlowLog(slower_than(settings.slowlog_log_slower_than), settings.slowlog_max_len)
+        key = (name, read_policy, settings.op_timeout, settings.enable_redirection, slow_log.slower_than)
         if key not in self.clusters:
             self.clusters[key] = Cluster(
                 next(cluster for cluster in self.config.clusters if cluster.name == name),
@@ -161,6 +163,7 @@ class Worker:
                 op_timeout=settings.op_timeout,
                 follows_redirections=settings.enable_redirection,
                 draw=random.random,
+                slow_log=slow_log,
             )
         return self.clusters[key]
 

@@ -20,6 +20,7 @@ cdef class Cluster:
     cdef public object refresher
     cdef readonly object subscriptions
     cdef readonly object draw
+    cdef readonly object slow_log
     cdef readonly object redirections
     cdef readonly object failures
     cdef readonly long long retries

@@ -23,6 +23,7 @@ from rproxy.upstream.pool import Pool
 from rproxy.upstream.request import Request
 from rproxy.upstream.shard_pools import ShardPools
 from rproxy.upstream.sink import DISCARD, MIRRORED
+from rproxy.upstream.slow_log import SlowLog
 from rproxy.upstream.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Cluster:
         "refresher",
         "retries",
         "settings",
+        "slow_log",
         "subscriptions",
         "tags",
         "tls",
@@ -86,6 +88,7 @@ class Cluster:
         op_timeout: float,
         follows_redirections: bool,
         draw: Callable[[], float],
+        slow_log: SlowLog | None = None,
     ) -> None:
         self.settings = settings
         self.name = settings.name
@@ -98,6 +101,7 @@ class Cluster:
         self.refresher: Refresher | None = None
         self.draw = draw
         self.tls = Certificates(settings.tls, f"cluster {settings.name}") if settings.tls is not None else None
+        self.slow_log = slow_log or SlowLog()
         self.redirections: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.retries = 0

@@ -13,6 +13,7 @@ cdef class UpstreamConnection(Connection):
     cdef readonly Py_ssize_t lane
     cdef readonly InFlight in_flight
     cdef readonly ReplyScanner replies
+    cdef readonly object slow_log
     cdef public bint is_open
     cdef public bint was_open
     cdef public double silent_since
@@ -24,10 +25,11 @@ cdef class UpstreamConnection(Connection):
         int replies
     )
     @cython.locals(
-        replies=ReplyScanner, flight=InFlight, outbox=Outbox, now=cython.double, position=cython.Py_ssize_t,
+        replies=ReplyScanner, flight=InFlight, outbox=Outbox, now=cython.double, slow_after=cython.double, seconds=cython.double, position=cython.Py_ssize_t,
         size=cython.Py_ssize_t, first=cython.int, rest=cython.int,
     )
     cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
+    cdef bint _absorb(self, int rest, object chunk, Py_ssize_t start, Py_ssize_t size) except -1
     @cython.locals(flight=InFlight)
     cdef bint _redirect(self, object chunk, Py_ssize_t start, Py_ssize_t size) except -1
 

@@ -11,6 +11,7 @@ from rproxy.upstream.failure import GARBAGE, LOST, Failure
 from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import DISCARD, Sink
+from rproxy.upstream.slow_log import SHOWN_MOST
 
 if TYPE_CHECKING:
     from rproxy.upstream.pool import Pool
@@ -26,7 +27,7 @@ class UpstreamConnection(Connection):
     false for good when the connection is lost or closed.
     """
 
-    __slots__ = ("in_flight", "is_open", "lane", "pool", "replies", "silent_since", "was_open")
+    __slots__ = ("in_flight", "is_open", "lane", "pool", "replies", "silent_since", "slow_log", "was_open")
 
     def __init__(self, pool: Pool, lane: int) -> None:
         Connection.__init__(self, pool.turn, pool.traffic, True)
@@ -34,6 +35,7 @@ class UpstreamConnection(Connection):
         self.lane = lane
         self.in_flight = InFlight()
         self.replies = ReplyScanner()
+        self.slow_log = pool.cluster.slow_log
         self.is_open = True
         self.was_open = False
         self.silent_since = 0.0
@@ -95,6 +97,7 @@ class UpstreamConnection(Connection):
         flight = self.in_flight
         outbox = self.outbox
         now = self.turn.now
+        slow_after = self.slow_log.slower_than
         position = start
         while position < end:
             size = replies.next(chunk, position, end)
@@ -108,20 +111,20 @@ class UpstreamConnection(Connection):
                 continue
             rest = flight.answer()
             if rest:
-                if rest < 0:
-                    self.fail(GARBAGE, "a reply without a request")
+                if not self._absorb(rest, chunk, position, size):
                     return end
-                if first == _ERROR:
-                    flight.sink.absorb(flight.token, bytes(chunk[position : position + size]))
                 position += size
                 continue
+            seconds = now - flight.started
+            if seconds >= slow_after:
+                self._note_slow(seconds)
             if first == _ERROR and self._redirect(chunk, position, size):
                 outbox.release(flight.size)
                 if not self.is_open:
                     return end
             elif outbox.release(flight.size):
                 if flight.stats is not None:
-                    flight.stats.record(first == _ERROR, now - flight.started)
+                    flight.stats.record(first == _ERROR, seconds)
                 flight.sink.deliver(flight.token, chunk, position, position + size)
             else:
                 self.fail(GARBAGE, "a reply before its request was sent", has_popped=True)
@@ -129,6 +132,20 @@ class UpstreamConnection(Connection):
             position += size
             self.silent_since = 0.0
         return position
+
+    def _absorb(self, rest: int, chunk: Chunk, start: int, size: int) -> bool:
+        """Take a reply after which its request still needs ``rest``; false if it is no request's."""
+        if rest < 0:
+            self.fail(GARBAGE, "a reply without a request")
+        elif self.replies.first == _ERROR:
+            self.in_flight.sink.absorb(self.in_flight.token, bytes(chunk[start : start + size]))
+        return rest > 0
+
+    def _note_slow(self, seconds: float) -> None:
+        """Keep the request that was just answered in the slow log."""
+        flight = self.in_flight
+        if flight.size <= self.outbox.sent():
+            self.slow_log.note(self.outbox.copy(0, min(flight.size, SHOWN_MOST)), flight.sink, seconds)
 
     def _redirect(self, chunk: Chunk, start: int, size: int) -> bool:
         """Have an error that is a redirection followed; false if it is an ordinary error, or nobody's."""

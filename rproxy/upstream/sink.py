@@ -13,6 +13,10 @@ class Sink:
     def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
         """Take the reply ``chunk[start:end]`` to what ``token`` stands for. The chunk is only valid during the call."""
 
+    def asker(self) -> tuple[str, bytes]:
+        """The address and the name of the client that waits for the reply, empty if there is none."""
+        return "", b""
+
     def absorb(self, token: int, line: bytes) -> None:
         """Take note of an error among the replies of a request of several, before the last, which is delivered."""
 

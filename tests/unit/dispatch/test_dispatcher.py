@@ -135,7 +135,7 @@ async def test_a_reply_finds_its_command_whatever_the_delays(dispatch: Dispatch,
 async def test_a_client_with_state_is_off_the_fast_path_and_served_alike(
     dispatch: Dispatch, nodes: list[FakeNode]
 ) -> None:
-    dispatch.session.enter(State.OBSERVED)
+    dispatch.session.enter(State.PAUSED)
     assert await dispatch.call("GET", "b") == b"$1\r\nb\r\n"
     assert await dispatch.call("MGET", "b", "c") == encode.reply([b"b", b"c"])
     assert nodes[0].received == [(b"GET", b"b"), (b"MGET", b"b")]

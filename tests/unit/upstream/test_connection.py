@@ -14,6 +14,7 @@ from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.failure import GARBAGE, LOST, Failure
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import DISCARD
+from rproxy.upstream.slow_log import SlowLog
 from tests.support.upstream import Replies
 
 GET = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n"
@@ -50,6 +51,7 @@ class Owner:
         self.traffic = Traffic()
         self.endpoint = Endpoint("node", 7000)
         self.cluster = self
+        self.slow_log = SlowLog()
         self.follows = False
         self.followed: list[tuple[Request, bytes]] = []
         self.failures: list[str] = []

@@ -52,7 +52,6 @@ READ, WRITE, ADMIN, LOCAL = Access.READ, Access.WRITE, Access.ADMIN, Access.LOCA
 PLAIN, KEYED, SPLIT, FAN_OUT, ANSWERED = Plan.PLAIN, Plan.KEYED, Plan.SPLIT, Plan.FAN_OUT, Plan.LOCAL
 CONTAINER = Plan.UNSUPPORTED
 """The name of a container alone is no command."""
-NOT_YET = "ERR {} is not supported by rproxy yet"
 ONE_NODE = "ERR {} is not available through rproxy: it acts on one node"
 CONFIGURED = "ERR {} is not available through rproxy: users are those of its configuration"
 INTERNAL = "ERR {} is not available through rproxy: it follows redirections itself"
@@ -399,7 +398,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("CLIENT|GETREDIR",     "6.0.0",   2, LOCAL, ANSWERED,  NONE, "noscript loading stale"),
         Row("CLIENT|HELP",         "5.0.0",   2, LOCAL, ANSWERED,  NONE, "loading stale"),
         Row("CLIENT|ID",           "5.0.0",   2, LOCAL, ANSWERED,  NONE, "noscript loading stale"),
-        Row("CLIENT|IMPORT-SOURCE","8.1.0",   3, LOCAL, NOT_YET,   NONE, "noscript loading stale"),
+        Row("CLIENT|IMPORT-SOURCE","8.1.0",   3, LOCAL, ONE_NODE,  NONE, "noscript loading stale"),
         Row("CLIENT|INFO",         "6.2.0",   2, LOCAL, ANSWERED,  NONE, "noscript loading stale"),
         Row("CLIENT|KILL",         "2.4.0",  -3, LOCAL, ANSWERED,  NONE, "admin noscript loading stale"),
         Row("CLIENT|LIST",         "2.4.0",  -2, LOCAL, ANSWERED,  NONE, "admin noscript loading stale"),

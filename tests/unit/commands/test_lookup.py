@@ -7,7 +7,7 @@ import pytest
 from rproxy.commands import lookup
 from rproxy.commands.lookup import COMMANDS, SPECS, CommandError, check_arity, compile_rows, resolve
 from rproxy.commands.spec import Plan
-from rproxy.commands.table import CONTAINER, FIRST, NONE, NOT_YET, READ, Row
+from rproxy.commands.table import CONTAINER, FIRST, NONE, ONE_NODE, READ, Row
 
 
 def refusal(*args: bytes) -> bytes:
@@ -95,19 +95,19 @@ def test_rows_compile() -> None:
     box, gone, kept = compile_rows(
         [
             Row("BOX", "1.0.0", -2, READ, CONTAINER, NONE, "-readonly"),
-            Row("BOX|GONE", "1.0.0", 2, READ, NOT_YET, NONE, "-readonly stale"),
+            Row("BOX|GONE", "1.0.0", 2, READ, ONE_NODE, NONE, "-readonly stale"),
             Row("BOX|KEPT", "1.0.0", 3, READ, Plan.PLAIN, FIRST, "fast"),
         ]
     )
     assert box.subcommands == {b"GONE": gone, b"KEPT": kept}
-    assert gone.refusal == "ERR BOX GONE is not supported by rproxy yet"
+    assert gone.refusal == "ERR BOX GONE is not available through rproxy: it acts on one node"
     assert (gone.plan, set(gone.flags)) == (int(Plan.UNSUPPORTED), {"stale"})
     assert (kept.refusal, set(kept.flags), kept.is_plain) == (None, {"fast", "readonly"}, True)
 
 
 def test_a_subcommand_needs_its_container_before_it() -> None:
     with pytest.raises(ValueError, match=r"BOX\|SUB comes before BOX"):
-        compile_rows([Row("BOX|SUB", "1.0.0", 2, READ, NOT_YET, NONE), Row("BOX", "1.0.0", -2, READ, CONTAINER, NONE)])
+        compile_rows([Row("BOX|SUB", "1.0.0", 2, READ, ONE_NODE, NONE), Row("BOX", "1.0.0", -2, READ, CONTAINER, NONE)])
 
 
 def test_equal_flags_are_held_once() -> None:

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
 from rproxy import __version__
-from rproxy.metrics.exposition import exposition
 from rproxy.metrics.samples import Sample
 
 _log = logging.getLogger("rproxy.admin")
@@ -85,6 +84,9 @@ async def _index(_: AdminSource, __: Request) -> Response:
 
 
 async def _metrics(source: AdminSource, request: Request) -> Response:
+    # Here, since it brings prometheus_client: several MiB that a process which nobody scrapes need not carry.
+    from rproxy.metrics.exposition import exposition
+
     body, content_type = exposition(await source.samples(), request.accept)
     if not _takes_gzip(request.accept_encoding):
         return Response(HTTPStatus.OK, body, content_type)

@@ -62,14 +62,19 @@ def _message(error: ErrorDetails) -> str:
     return wording(error.get("ctx", {})) if wording else error["msg"]
 
 
+_SLIP = 0.9
+"""How alike a key and one of its section's have to be to be the same but for a slip of the finger."""
+
+
 def _about_unknown_key(loc: Loc) -> str:
     """``unknown key``, with the nearest key of the section, or where a key of that name belongs."""
     name, parent = str(loc[-1]), pattern_of(loc[:-1])
     siblings = [key.name for key in keys() if key.parent == parent]
     elsewhere = [key.path for key in keys() if key.name == name]
-    if elsewhere:
-        return f"unknown key here; it belongs at {' or '.join(elsewhere)}"
     near = get_close_matches(name, siblings, n=1)
+    is_slip = bool(get_close_matches(name, siblings, n=1, cutoff=_SLIP))
+    if elsewhere and not is_slip:
+        return f"unknown key here; it belongs at {' or '.join(elsewhere)}"
     if near:
         return f"unknown key; did you mean {near[0]}?"
     return f"unknown key; there are {', '.join(siblings)}"

@@ -46,9 +46,11 @@ class Dispatch:
         counts_commands: bool = True,
         proxy_settings: Mapping[str, Any] | None = None,
         draw: Callable[[], float] = lambda: 0.0,
+        op_timeout: float = OP_TIMEOUT,
     ) -> None:
         self.turn = make_turn(asyncio.get_running_loop())
         self._draw = draw
+        self._op_timeout = op_timeout
         self.clusters = {
             name: self._cluster(name, topology, read_policy, (settings or {}).get(name, {}))
             for name, topology in topologies.items()
@@ -73,7 +75,7 @@ class Dispatch:
             ClusterConfig.model_validate({"name": name, "endpoints": ["127.0.0.1:1"], **keys}),
             read_policy,
             self.turn,
-            op_timeout=OP_TIMEOUT,
+            op_timeout=self._op_timeout,
             follows_redirections=True,
             draw=self._draw,
         )

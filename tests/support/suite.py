@@ -44,8 +44,10 @@ CHECKS = (
     Step("lint", ("ruff", "check")),
     Step("types", ("mypy",)),
 )
-PURE_TESTS = Step("tests, pure form", ("pytest", "-ra"), {"RPROXY_PURE": "1"})
-COMPILED_TESTS = Step("tests, compiled form", ("pytest", "-ra"))
+PYTEST = ("pytest", "-ra", "-n", "2")
+"""Tests wait more than they work: two at a time end sooner, and no more so that times still mean something."""
+PURE_TESTS = Step("tests, pure form", PYTEST, {"RPROXY_PURE": "1"})
+COMPILED_TESTS = Step("tests, compiled form", PYTEST)
 
 
 def steps(form: str) -> tuple[Step, ...]:

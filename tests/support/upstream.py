@@ -20,7 +20,7 @@ from rproxy.upstream.request import Request
 from rproxy.upstream.sink import Sink
 from tests.support.fake_node import PATIENCE
 
-OP_TIMEOUT = 0.2
+OP_TIMEOUT = 0.5
 ROUND = 0.005
 """Seconds between the janitor's rounds."""
 

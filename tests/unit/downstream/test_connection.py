@@ -36,7 +36,7 @@ def topology(nodes: list[FakeNode]) -> Topology:
 @pytest.fixture
 async def make(make_downstream: MakeDownstream, topology: Topology) -> Callable[..., Downstream]:
     """Makes a listener before ``nodes``, with the limits that are given."""
-    return lambda **limits: make_downstream({"main": topology}, limits=limits)
+    return lambda **limits: make_downstream({"main": topology}, limits=limits, op_timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from rproxy.topology.snapshot import Topology
 from tests.support.client import pack
 from tests.support.downstream import Client, Downstream
 from tests.support.fake_node import SILENCE, Command, FakeNode, Said, echo
-from tests.support.upstream import topology_of
+from tests.support.upstream import OP_TIMEOUT, topology_of
 
 MakeDownstream = Callable[..., Downstream]
 PATIENCE = 60.0
@@ -36,7 +36,11 @@ def topology(nodes: list[FakeNode]) -> Topology:
 @pytest.fixture
 async def make(make_downstream: MakeDownstream, topology: Topology) -> Callable[..., Downstream]:
     """Makes a listener before ``nodes``, with the limits that are given."""
-    return lambda **limits: make_downstream({"main": topology}, limits=limits, op_timeout=PATIENCE)
+
+    def make_with(op_timeout: float = OP_TIMEOUT, **limits: int) -> Downstream:
+        return make_downstream({"main": topology}, limits=limits, op_timeout=op_timeout)
+
+    return make_with
 
 
 @pytest.fixture
@@ -250,7 +254,7 @@ async def test_a_long_pipeline_is_answered_with_a_bounded_number_in_flight(
 ) -> None:
     commands = b"".join(pack("GET", number) for number in range(count))
     replies = b"".join(encode.bulk(b"%d" % number) for number in range(count))
-    await answers_everything(make(max_in_flight_per_client=most), commands, replies, most)
+    await answers_everything(make(PATIENCE, max_in_flight_per_client=most), commands, replies, most)
 
 
 async def test_a_client_with_too_much_in_flight_is_not_read_until_some_is_answered(

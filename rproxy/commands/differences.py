@@ -85,7 +85,7 @@ DIFFERENCES = {
     "SCRIPT|EXISTS": "1 if all shards have it, or rproxy remembers it, so that EVALSHA works.",
     "SCRIPT|KILL": "Wherever a script runs, on a connection of its own.",
     "SELECT": "Database 0 alone.",
-    "SLOWLOG|GET": "rproxy's own, of all workers: from sending a command to its reply.",
+    "SLOWLOG|GET": "rproxy's own, of all workers: from sending a command to its reply; at most one a millisecond.",
     "SPUBLISH": _CLIENTS_COUNT,
     "SSUBSCRIBE": f"{_SHARED} Channels of several slots at once. Not inside a transaction.",
     "SUBSCRIBE": f"{_SHARED} Keyspace notifications come from all primaries. Not inside a transaction.",

@@ -36,3 +36,4 @@ cdef class UpstreamConnection(Connection):
 
 cdef int _ERROR
 cdef int _PUSH
+cdef double _NEVER

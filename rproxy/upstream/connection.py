@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rproxy.metrics.counters import CommandStats
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _ERROR = 0x2D  # '-'
 _PUSH = 0x3E  # '>'
+_NEVER = math.inf
 
 
 class UpstreamConnection(Connection):
@@ -117,6 +119,7 @@ class UpstreamConnection(Connection):
                 continue
             seconds = now - flight.started
             if seconds >= slow_after:
+                slow_after = _NEVER
                 self._note_slow(seconds)
             if first == _ERROR and self._redirect(chunk, position, size):
                 outbox.release(flight.size)
@@ -142,9 +145,9 @@ class UpstreamConnection(Connection):
         return rest > 0
 
     def _note_slow(self, seconds: float) -> None:
-        """Keep the request that was just answered in the slow log."""
+        """Keep the request that was just answered in the slow log: at most one of each read."""
         flight = self.in_flight
-        if flight.size <= self.outbox.sent():
+        if flight.size <= self.outbox.sent() and self.slow_log.has_time(self.turn.now):
             self.slow_log.note(self.outbox.copy(0, min(flight.size, SHOWN_MOST)), flight.sink, seconds)
 
     def _redirect(self, chunk: Chunk, start: int, size: int) -> bool:

@@ -14,6 +14,8 @@ from rproxy.upstream.sink import Discard, Sink
 ARGUMENTS_MOST = 32
 ARGUMENT_SIZE_MOST = 128
 """So much of a command is kept (``slowlog.h``); the last kept argument says how many there were beyond."""
+APART = 0.001
+"""Seconds at least between two entries of a worker."""
 SHOWN_MOST = 64 * 1024
 """Bytes of a request that are looked at."""
 _NUMBERS = itertools.count()
@@ -34,11 +36,19 @@ class SlowCommand:
 class SlowLog:
     """The slowest commands lately; ``slower_than`` is in seconds, infinite if nothing is to be noted."""
 
-    __slots__ = ("entries", "slower_than")
+    __slots__ = ("_quiet_until", "entries", "slower_than")
 
     def __init__(self, slower_than: float = math.inf, most: int = 128) -> None:
         self.slower_than = slower_than
+        self._quiet_until = 0.0
         self.entries: deque[SlowCommand] = deque(maxlen=most)
+
+    def has_time(self, now: float) -> bool:
+        """Whether to note a command at ``now``, in seconds: under overload all are slow, and noting them costs."""
+        if now < self._quiet_until:
+            return False
+        self._quiet_until = now + APART
+        return True
 
     def note(self, data: bytes, sink: Sink, seconds: float) -> None:
         """Keep a request that took ``seconds``, unless it is nobody's."""

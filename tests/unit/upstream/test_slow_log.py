@@ -9,7 +9,7 @@ import pytest
 
 from rproxy.resp import encode
 from rproxy.upstream.sink import DISCARD, Sink
-from rproxy.upstream.slow_log import ARGUMENTS_MOST, SlowLog, cut, slower_than
+from rproxy.upstream.slow_log import APART, ARGUMENTS_MOST, SlowLog, cut, slower_than
 from tests.support.upstream import topology_of
 
 
@@ -42,6 +42,17 @@ def test_long_commands_are_cut_as_redis_does() -> None:
     args = [b"MSET", *[b"x"] * 40]
     assert cut(args) == [*args[: ARGUMENTS_MOST - 1], b"... (10 more arguments)"]
     assert cut([b"SET", b"a", b"v" * 130]) == [b"SET", b"a", b"v" * 128 + b"... (2 more bytes)"]
+
+
+def test_of_many_at_once_few_are_kept() -> None:
+    log = SlowLog(0.0)
+    assert [log.has_time(now) for now in (5.0, 5.0, 5.0 + APART / 2, 5.0 + APART, 6.0)] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(("setting", "seconds"), [(None, math.inf), (0.0, 0.0), (0.01, 0.01)])

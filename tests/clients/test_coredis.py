@@ -1,5 +1,6 @@
 """coredis in ordinary use: the same answers through rproxy as directly."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -71,4 +72,28 @@ async def test_answers_are_the_same_as_directly(proxy: Proxy, standalone: Embedd
     directly, through = answers
     assert directly[3] == "hällo"
     assert directly[-1] == "lost"
+    assert through == directly
+
+
+async def heard(port: int) -> list[tuple[Any, ...]]:
+    """What a subscriber to a channel and a pattern hears of two messages."""
+    publisher = coredis.Redis(port=port, decode_responses=True)
+    subscriber = coredis.Redis(port=port, decode_responses=True)
+    async with publisher, subscriber, subscriber.pubsub(ignore_subscribe_messages=True) as pubsub:
+        await pubsub.subscribe("news")
+        await pubsub.psubscribe("other.*")
+        await publisher.publish("news", "first")
+        await publisher.publish("other.thing", "second")
+        messages = []
+        async with asyncio.timeout(10):
+            while len(messages) < 2:
+                message = await pubsub.get_message(timeout=1)
+                if message is not None:
+                    messages.append((message["type"], message["channel"], message["data"]))
+    return sorted(messages)
+
+
+async def test_messages_are_heard_as_directly(proxy: Proxy, standalone: EmbeddedRedis) -> None:
+    through, directly = await heard(proxy.port), await heard(standalone.port)
+    assert directly == [("message", "news", "first"), ("pmessage", "other.thing", "second")]
     assert through == directly

@@ -122,3 +122,35 @@ async def test_so_are_those_of_its_cluster_client(proxy: Proxy, standalone: Embe
     assert [await ordinary_use(through, other_through), await pipelines(through, is_cluster=True)] == expected
     for each in (client, other, through, other_through):
         await each.close()
+
+
+async def heard(port: int, protocol: int) -> list[tuple[Any, ...]]:
+    """What a subscriber to a channel and a pattern hears of two messages."""
+    modes = glide.GlideClientConfiguration.PubSubChannelModes
+    wanted = {modes.Exact: {"news"}, modes.Pattern: {"other.*"}}
+    subscriptions = glide.GlideClientConfiguration.PubSubSubscriptions(wanted, None, None)
+    subscriber = await glide.GlideClient.create(
+        glide.GlideClientConfiguration(
+            [glide.NodeAddress("127.0.0.1", port)],
+            protocol=glide.ProtocolVersion.RESP3,
+            pubsub_subscriptions=subscriptions,
+            request_timeout=5000,
+        )
+    )
+    publisher = await client_of(port, protocol)
+    messages = []
+    async with asyncio.timeout(10):
+        for channel, text in (("news", "first"), ("other.thing", "second")):
+            await publisher.publish(text, channel)
+            message = await subscriber.get_pubsub_message()
+            messages.append((message.channel, message.message, message.pattern))
+    await subscriber.close()
+    await publisher.close()
+    return messages
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+async def test_messages_are_heard_as_directly(proxy: Proxy, standalone: EmbeddedRedis, protocol: int) -> None:
+    through, directly = await heard(proxy.port, protocol), await heard(standalone.port, protocol)
+    assert directly == [(b"news", b"first", None), (b"other.thing", b"second", b"other.*")]
+    assert through == directly

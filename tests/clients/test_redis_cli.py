@@ -78,3 +78,22 @@ def test_the_largest_keys_are_found(proxy: Proxy) -> None:
     found = redis_cli(proxy.port, "--bigkeys")
     assert "Biggest string found '\"large\"' has 10 bytes" in found
     assert "Sampled 3 keys" in found
+
+
+def heard(port: int) -> list[str]:
+    """What a subscribed redis-cli prints, up to a message."""
+    command = [str(REDIS_CLI), "-p", str(port), "SUBSCRIBE", "news"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as subscribed:
+        assert subscribed.stdout is not None
+        try:
+            confirmed = [subscribed.stdout.readline().strip() for _ in range(3)]
+            subprocess.run([str(REDIS_CLI), "-p", str(port), "PUBLISH", "news", "first"], check=True, timeout=10)
+            return confirmed + [subscribed.stdout.readline().strip() for _ in range(3)]
+        finally:
+            subscribed.kill()
+
+
+def test_messages_are_printed_as_directly(proxy: Proxy, standalone: EmbeddedRedis) -> None:
+    through, directly = heard(proxy.port), heard(standalone.port)
+    assert directly == ["subscribe", "news", "1", "message", "news", "first"]
+    assert through == directly

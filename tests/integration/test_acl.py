@@ -110,6 +110,7 @@ def test_a_conversation_goes_as_with_redis(name: str, pair: tuple[RawClient, Raw
         same(pair, *command.split())
 
 
+@needs_7
 @pytest.mark.parametrize("data", [b"*11\r\n", b"*2\r\n$4\r\nPING\r\n$16385\r\n"])
 def test_a_stranger_may_not_send_much(data: bytes, pair: tuple[RawClient, RawClient]) -> None:
     for connection in pair:
@@ -119,6 +120,7 @@ def test_a_stranger_may_not_send_much(data: bytes, pair: tuple[RawClient, RawCli
     assert pair[1].read_to_end() == expected
 
 
+@needs_7
 def test_who_has_logged_in_may(pair: tuple[RawClient, RawClient]) -> None:
     log_in(pair, "default")
     values = [item for number in range(20) for item in (f"{{t}}{number}", "x" * 20_000)]

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 import pytest
 
 from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.redis_process import find_redis_server, version_of
 from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy, config_of
 from tests.support.waiting import await_true
 
 OK = b"+OK\r\n"
+needs_7 = pytest.mark.skipif(
+    version_of(find_redis_server()) < (7, 0), reason="Redis 6.2 words it otherwise, and has fewer options and fields"
+)
 CALLS = [
     "CLIENT LIST TYPE nope",
     "CLIENT LIST ID",
@@ -79,11 +83,13 @@ def lines(reply: bytes) -> list[dict[str, str]]:
     return [dict(field.split("=", 1) for field in line.split(" ")) for line in text.splitlines() if line]
 
 
+@needs_7
 @pytest.mark.parametrize("line", CALLS)
 def test_it_is_answered_as_by_one_redis(line: str, client: RawClient, direct: RawClient) -> None:
     assert client.command(*line.split()) == direct.command(*line.split())
 
 
+@needs_7
 def test_the_fields_of_a_client_are_those_of_redis(client: RawClient, direct: RawClient) -> None:
     fields = [list(lines(each.command("CLIENT", "INFO"))[0]) for each in (client, direct)]
     assert [field for field in fields[0] if not field.startswith("lib-")] == [

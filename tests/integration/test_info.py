@@ -15,8 +15,8 @@ from tests.support.waiting import await_true
 def test_it_has_every_field_of_a_real_one_in_its_order(
     proxy: Proxy, standalone: EmbeddedRedis, arguments: tuple[str, ...]
 ) -> None:
-    if len(arguments) > 1 and not standalone.call("INFO", "server").decode().partition("redis_version:7")[1]:
-        pytest.skip("Redis 6.2 takes one section")
+    if arguments and not standalone.call("INFO", "server").decode().partition("redis_version:7")[1]:
+        pytest.skip("Redis 6.2 takes one section, and has fewer of them")
     real = parse(standalone.call("INFO", *arguments).decode())
     with WireClient(proxy.port) as wire:
         own = parse(wire.call("INFO", *arguments).decode())

@@ -321,7 +321,7 @@ async def test_nodes_that_send_each_to_the_other_are_not_asked_without_end(
     await hasty_hub.until(lambda: listener.settled)
     assert listener.settled[0] is not None
     assert listener.settled[0].startswith(b"-MOVED 3300 ")
-    assert 2 < sum(map(len, map(asked, nodes))) < 50
+    assert 2 < sum(map(len, map(asked, nodes))) < 200
 
 
 async def test_an_unasked_end_that_meets_our_own_confuses_no_later_answer(hub: Hub, nodes: list[FakeNode]) -> None:

@@ -70,6 +70,8 @@ def own_proxy(request: pytest.FixtureRequest, shared_cluster: EmbeddedCluster) -
 def two(own_proxy: Proxy) -> Iterator[tuple[RawClient, RawClient]]:
     """Two clients, each at a worker of its own if there are two: who has fewer clients gets the next."""
     with own_proxy.client() as one, own_proxy.client() as other:
+        for client in (one, other):
+            client.command("PING")  # rproxy knows of it from now on
         yield one, other
 
 

@@ -6,6 +6,8 @@ own clients are counted one by one, those of other workers and proxies as the no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.placement import Place
 from rproxy.resp import encode
@@ -41,15 +43,26 @@ class _Receivers(Sink):
         return max(count, 0) + sum(subscription.clients for subscription in heard)
 
 
-def prepare(command: Command, place: Place) -> Place:
-    """Have the reply to a command that publishes corrected; where it goes.
+def publish(command: Command, place: Place, send: Callable[[Place], None]) -> None:
+    """Have a command that publishes sent where it belongs, and its reply corrected.
 
-    A worker publishes at one node, that it listens to as well: so the messages of one client keep their order.
+    A worker publishes at one node, that it listens to as well: so the messages of one client keep their order. Clients
+    of this worker that asked for it before get it too, as one server would have it: it waits until they listen.
     """
     route, slot = place
-    subscriptions = route.cluster.subscriptions
-    kind = Kind.CHANNEL if slot < 0 else Kind.SHARD
-    if slot < 0:
-        slot = subscriptions.home_slot()
-    command.sink = _Receivers(command.sink, subscriptions, Topic(kind, command.args[1]), slot)
-    return Place(route, slot)
+    subscriptions, session = route.cluster.subscriptions, command.session
+    topic = Topic(Kind.CHANNEL if slot < 0 else Kind.SHARD, command.args[1])
+
+    def send_now() -> None:
+        home = subscriptions.home_slot() if slot < 0 else slot
+        command.sink = _Receivers(command.sink, subscriptions, topic, home)
+        send(Place(route, home))
+
+    def send_at_last() -> None:
+        send_now()
+        session.release()
+
+    if subscriptions.expected.holds(topic, send_at_last):
+        session.hold()
+    else:
+        send_now()

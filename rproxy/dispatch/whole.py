@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rproxy.commands.keys import is_blocking, key_positions
 from rproxy.commands.lookup import wrong_arity
 from rproxy.commands.spec import CommandSpec, Plan
-from rproxy.dispatch import publish, scripts
+from rproxy.dispatch import scripts
 from rproxy.dispatch.blocking import block
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
@@ -16,6 +16,7 @@ from rproxy.dispatch.local import answer
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.parts import FanOutReply
 from rproxy.dispatch.placement import CROSS_SLOT, place_of
+from rproxy.dispatch.publish import publish
 from rproxy.dispatch.route import BoundRoute
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
@@ -53,10 +54,10 @@ def forward(command: Command, context: Context) -> None:
         split_streams(command, context, route, positions)
     elif isinstance(place, bytes):
         command.reply(place)
+    elif "pubsub" in spec.flags:
+        publish(command, place, lambda home: send_whole(command, context, home.route, home.slot))
     else:
-        if "pubsub" in spec.flags:
-            place = publish.prepare(command, place)
-        elif spec.name in scripts.COMMANDS:
+        if spec.name in scripts.COMMANDS:
             scripts.prepare(command, context, place)
         send_whole(command, context, place.route, place.slot)
 

@@ -81,6 +81,12 @@ class Subscription:
         """Whether its messages come from everywhere they have to come from."""
         return bool(self.sources) and all(self.sources.values())
 
+    def hears(self, channel: Topic) -> bool:
+        """Whether a message to ``channel`` is for this subscription."""
+        if self.topic.kind is Kind.PATTERN:
+            return channel.kind is Kind.CHANNEL and self.matches(channel.name)
+        return self.topic == channel
+
     def matches(self, channel: bytes) -> bool:
         """Whether a message of ``channel`` is one of this pattern's."""
         if self._expression is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rproxy.topology.redirection import RedirectionKind, classify
 from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.expected import Expected
 from rproxy.upstream.failure import UNREACHABLE, Failure
 from rproxy.upstream.sources import Sources
 from rproxy.upstream.subscriber_node import SubscriberNode
@@ -26,7 +27,10 @@ log = logging.getLogger("rproxy.subscriptions")
 
 
 class Subscriptions:
-    """``delivered`` counts messages handed to clients, ``renewed`` the topics that were subscribed to anew."""
+    """``delivered`` counts messages handed to clients, ``renewed`` the topics that were subscribed to anew.
+
+    ``expected`` are the claims of clients that do not listen yet.
+    """
 
     __slots__ = (
         "_is_stale",
@@ -35,6 +39,7 @@ class Subscriptions:
         "_waiting",
         "cluster",
         "delivered",
+        "expected",
         "listening",
         "renewed",
         "topics",
@@ -43,6 +48,7 @@ class Subscriptions:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.delivered = 0
+        self.expected = Expected()
         self.listening = 0
         self.renewed = 0
         self.topics = Topics()
@@ -75,6 +81,7 @@ class Subscriptions:
             self.topics.add(subscription)
             self._place(subscription)
         subscription.claims[claim] = None
+        self.expected.add(claim)
         if subscription.is_confirmed:
             self._settle(claim, None)
         else:
@@ -86,12 +93,14 @@ class Subscriptions:
         claim.hear = hear
         claim.subscription.clients += 1
         self.listening += 1
+        self.expected.remove(claim)
 
     def release(self, claim: Claim) -> None:
         """Take part no more. Does nothing a second time."""
         subscription = claim.subscription
         claim.on_settled = None
         self._waiting.pop(claim, None)
+        self.expected.remove(claim)
         if claim not in subscription.claims:
             return
         del subscription.claims[claim]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
+from tests.conformance.clock import depends_on_clock
 from tests.conformance.grammar import expand, parse
 from tests.conformance.templates import TEMPLATES
 from tests.conformance.words import KEY_KINDS, Words
@@ -46,7 +47,8 @@ def round_of(
         command = expand(parse(template), random, words.draw)
         if not is_filling and random.random() < _SPOILT:
             command = random.choice(SPOILERS)(command, random, words)
-        commands += _finished(command)
+        if not depends_on_clock(command):
+            commands += _finished(command)
     return commands
 
 

@@ -51,7 +51,10 @@ DIFFERENCES = {
     "CONFIG|RESETSTAT": "On all nodes, and for INFO; metrics count on.",
     "CONFIG|SET": "On all nodes; what is rproxy's own, in all workers.",
     "DBSIZE": _MAY_BE_PARTIAL,
-    "EVALSHA": "Sent as EVAL to a shard that lacks the script, if rproxy has seen its body (up to 16 MiB a worker).",
+    "EVALSHA": (
+        "Sent as EVAL to a shard that lacks the script, and always in a transaction, if rproxy has seen its body "
+        "(up to 16 MiB a worker)."
+    ),
     "EVALSHA_RO": "As EVALSHA.",
     "EXEC": "One slot per transaction; another slot is a `CROSSSLOT` error at queue time.",
     "FUNCTION|KILL": "Wherever a function runs, on a connection of its own.",
@@ -64,7 +67,7 @@ DIFFERENCES = {
     "LASTSAVE": _ALL_PRIMARIES,
     "LATENCY|HISTOGRAM": "rproxy's own: from sending a command to its reply.",
     "MEMORY|STATS": _ALL_PRIMARIES,
-    "MONITOR": "Shows the commands of rproxy's clients, at all workers; those of a transaction as they are queued.",
+    "MONITOR": "Shows the commands of rproxy's clients, at all workers; not those that a script calls.",
     "PING": "Says that rproxy is there, whatever its nodes do.",
     "PSUBSCRIBE": f"{_SHARED} Not inside a transaction.",
     "PUBLISH": f"A worker publishes at the node it listens to. {_CLIENTS_COUNT} In a transaction, as a node counts.",

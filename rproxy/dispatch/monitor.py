@@ -6,12 +6,14 @@ The form of a line is that of ``replicationFeedMonitors`` in Redis's ``replicati
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from rproxy.commands.spec import Transaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Answers, ask_all
+from rproxy.dispatch.session import State
 from rproxy.resp import encode
 from rproxy.resp.escape import quoted
 
@@ -22,14 +24,24 @@ _MONITOR_FLAG = "O"
 
 
 def gate(command: Command, context: Context) -> bool:
-    """Show a command that may be shown; it goes on."""
-    if not _UNSHOWN & command.spec.flags:
+    """Show a command, unless it is one of a transaction, or its EXEC: these are shown when they are executed."""
+    is_queued = State.IN_TRANSACTION in command.session.states and command.spec.transaction is not Transaction.IMMEDIATE
+    if not is_queued and command.spec.name != b"EXEC":
         show(command, context)
     return False
 
 
+def show_transaction(queued: Sequence[Command], execute: Command, context: Context) -> None:
+    """Show what an EXEC has executed, and the EXEC."""
+    if State.MONITORED in execute.session.states:
+        for command in (*queued, execute):
+            show(command, context)
+
+
 def show(command: Command, context: Context) -> None:
-    """Show a command to every client that monitors, at whichever worker."""
+    """Show a command that may be shown to every client that monitors, at whichever worker."""
+    if _UNSHOWN & command.spec.flags:
+        return
     words = b" ".join(quoted(word) for word in redacted(command.args))
     line = b"+%.6f [0 %b] %b\r\n" % (time.time(), command.session.address.encode(), words)
     for worker_id in list(context.monitors.audience):

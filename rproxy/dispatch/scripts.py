@@ -26,6 +26,8 @@ NO_SCRIPT = encode.error("NOSCRIPT No matching script. Please use EVAL.")
 _NO_SCRIPT = b"-NOSCRIPT "
 _BROKEN = b"-ERR Error compiling script"
 _IN_FULL = {b"EVALSHA": b"EVAL", b"EVALSHA_RO": b"EVAL_RO"}
+_BODIES = {b"EVAL": 1, b"EVAL_RO": 1, b"SCRIPT|LOAD": 2}
+"""Where the body of a script stands."""
 
 
 def prepare(command: Command, context: Context, place: Place) -> None:
@@ -41,6 +43,15 @@ def prepare(command: Command, context: Context, place: Place) -> None:
     shard = place.route.cluster.topology.shard_of(place.slot) if place.slot >= 0 else None
     if not command.spec.is_read and shard is not None and shard.primary not in script.endpoints:
         command.data = reply.take_in_full(shard.primary)
+
+
+def in_full(command: Command, context: Context) -> bytes:
+    """A command of a transaction as it is sent: an EVALSHA as EVAL, since EXEC cannot be asked again after NOSCRIPT."""
+    name, args = command.spec.name, command.args
+    if name in _BODIES:
+        context.scripts.remember(args[_BODIES[name]])
+    script = context.scripts.find(args[1].lower()) if name in _IN_FULL else None
+    return encode.command([_IN_FULL[name], script.body, *args[2:]]) if script is not None else command.data
 
 
 class ScriptReply(Sink):

@@ -16,7 +16,9 @@ from rproxy.commands.spec import Transaction as WithinTransaction
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.exec_reply import ExecReply, is_executed
+from rproxy.dispatch.monitor import show_transaction
 from rproxy.dispatch.placement import Place, place_of
+from rproxy.dispatch.scripts import in_full
 from rproxy.dispatch.session import Session, State
 from rproxy.dispatch.watch import OTHER_SLOT_THAN_WATCHED, WATCH_HANDLERS, Watch, end_watch, execute_watched
 from rproxy.resp import encode
@@ -129,9 +131,9 @@ def _leave(session: Session) -> Transaction | None:
 class _Unit:
     """A transaction as it leaves: ``MULTI`` to ``EXEC`` in one piece, answered by as many ``replies``."""
 
-    def __init__(self, command: Command, place: Place, queued: list[Command]) -> None:
+    def __init__(self, command: Command, place: Place, queued: list[Command], context: Context) -> None:
         self.place = place
-        self.data = b"".join([_MULTI, *(one.data for one in queued), _EXEC])
+        self.data = b"".join([_MULTI, *(in_full(one, context) for one in queued), _EXEC])
         self.replies = len(queued) + 2
         self._command = command
         self._is_write = any(one.spec.is_write for one in queued)
@@ -157,27 +159,36 @@ def execute(command: Command, context: Context, answer: Callable[[Command, Conte
     """EXEC: the transaction leaves as one unit. ``answer`` answers the local commands in it."""
     session = command.session
     transaction, watch = _leave(session), session.watch
-    if transaction is None:
-        return EXEC_ALONE
-    if transaction.is_spoiled:
+    if transaction is None or transaction.is_spoiled:
+        show_transaction([], command, context)
+        if transaction is None:
+            return EXEC_ALONE
         end_watch(session)
         return ABORTED
-    sent = [queued for queued in transaction.queued if queued.spec.plan != Plan.LOCAL]
-    local = [(index, queued) for index, queued in enumerate(transaction.queued) if queued.spec.plan == Plan.LOCAL]
-    reply = ExecReply(command, local, lambda queued: answer(queued, context))
+    queued = transaction.queued
+    sent = [one for one in queued if one.spec.plan != Plan.LOCAL]
+    local = [(index, one) for index, one in enumerate(queued) if one.spec.plan == Plan.LOCAL]
+    reply = ExecReply(command, local, lambda one: answer(one, context))
+    place = transaction.place or Place(context.keyless_route(), -1)
+    unit = _Unit(command, watch.place if watch is not None else place, sent, context)
     if watch is not None:
-        _execute_watched(session, watch, _Unit(command, watch.place, sent), reply)
-    elif sent:
-        _Unit(command, transaction.place or Place(context.keyless_route(), -1), sent).send(reply, context)
+        _execute_watched(session, watch, unit, reply, lambda done: show_transaction(queued * done, command, context))
+        return None
+    show_transaction(queued, command, context)
+    if sent:
+        unit.send(reply, context)
     else:
         reply.finish(encode.EMPTY_ARRAY)
     return None
 
 
-def _execute_watched(session: Session, watch: Watch, unit: _Unit, reply: ExecReply) -> None:
-    """Send the unit where its keys are watched; mirrors get it only if it was executed."""
+def _execute_watched(
+    session: Session, watch: Watch, unit: _Unit, reply: ExecReply, show: Callable[[bool], None]
+) -> None:
+    """Send the unit where its keys are watched; mirrors get it only if it was executed, as ``show`` is told."""
 
     def answered(line: bytes) -> None:
+        show(is_executed(line))
         if is_executed(line):
             unit.copy_to_mirrors()
         reply.finish(line)

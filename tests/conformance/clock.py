@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 _OPERANDS = {
     **dict.fromkeys((b"EXPIRE", b"PEXPIRE", b"SETEX", b"PSETEX", b"RESTORE"), 2),
@@ -28,7 +29,7 @@ def _times(name: bytes, command: Sequence[bytes]) -> Iterator[bytes]:
     at = _OPERANDS.get(name)
     if at is not None and len(command) > abs(at):
         yield command[at]
-    for option, operand in zip(command, command[1:], strict=False):
+    for option, operand in pairwise(command):
         if option.upper() in _OPTIONS:
             yield operand
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
 from rproxy.demo.redis_process import find_redis_server, version_of
 from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy, config_of
@@ -208,6 +208,35 @@ def test_a_monitor_sees_the_commands_of_all_workers_without_secrets(
     )
     assert all(re.fullmatch(pattern, line) for line in seen), seen
     assert sum(b'"SET"' in line for line in seen) == 2
+
+
+@needs_7
+def test_a_monitor_sees_transactions_when_they_are_executed(proxy: Proxy, standalone: EmbeddedRedis) -> None:
+    conversation = [
+        *("MULTI", "SET {a}1 x", "PING", "NOSUCH", "EXEC", "EXEC", "MULTI", "SET {a}1 x", "DISCARD"),
+        *("MULTI", "SET {a}1 x", "PING", "CLIENT LIST", "INCR {a}2", "EXEC", "MULTI", "EXEC"),
+        *(
+            "WATCH {a}3",
+            "MULTI",
+            "GET {a}3",
+            "ECHO hi",
+            "EXEC",
+            "WATCH {a}3",
+            "SET {a}3 1",
+            "MULTI",
+            "GET {a}3",
+            "EXEC",
+        ),
+        "ECHO end",
+    ]
+    shown = []
+    for port in (standalone.port, proxy.port):
+        with RawClient(port) as monitor, RawClient(port) as client:
+            assert monitor.command("MONITOR") == OK
+            for line in conversation:
+                client.command(*line.split())
+            shown.append(list(iter(lambda: monitor.read_reply().split(b"] ", 1)[1], b'"ECHO" "end"\r\n')))
+    assert shown[0] == shown[1]
 
 
 def test_slow_commands_are_kept(own_proxy: Proxy, two: tuple[RawClient, RawClient]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 
@@ -12,6 +13,8 @@ from rproxy.demo.redis_process import find_redis_server, version_of
 from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy
 
+SHA = hashlib.sha1(b"return{7}").hexdigest()
+NONE = "0" * 40
 OK, QUEUED, NULL = b"+OK\r\n", b"+QUEUED\r\n", b"*-1\r\n"
 
 CONVERSATIONS = {
@@ -56,7 +59,23 @@ CONVERSATIONS = {
     "discard ends the watch": ["WATCH a{t}", "SET a{t} 1", "MULTI", "DISCARD", "MULTI", "INCR a{t}", "EXEC"],
     "reset": ["WATCH a{t}", "SET a{t} 1", "MULTI", "RESET", "MULTI", "INCR a{t}", "EXEC"],
     "a watch of more": ["WATCH a{t}", "WATCH b{t}", "SET b{t} 1", "MULTI", "INCR a{t}", "EXEC"],
-    "an expired watch": ["SET a{t} 1 PX 1", "WATCH a{t}", "MULTI", "EXEC"],
+    "an expired watch": ["SET a{t} 1 PX 1", "BLPOP none{t} 0.02", "WATCH a{t}", "MULTI", "EXEC"],
+    "scripts that another shard has": [
+        "EVAL return{7} 1 {b}",
+        "MULTI",
+        f"EVALSHA {SHA} 1 {{a}}",
+        f"EVALSHA_RO {SHA.upper()} 1 {{a}}",
+        "EXEC",
+        f"EVALSHA {SHA} 1 {{c}}",
+    ],
+    "scripts loaded inside": [
+        "MULTI",
+        "SCRIPT LOAD return{7}",
+        f"EVALSHA {SHA} 1 {{a}}",
+        "EXEC",
+        f"EVALSHA {SHA} 1 {{b}}",
+    ],
+    "a script that nobody has": ["SET {a} 1", "MULTI", f"EVALSHA {NONE} 1 {{a}}", "GET {a}", "EXEC"],
     "not allowed inside": ["MULTI", "SYNC", "EXEC"],
 }
 

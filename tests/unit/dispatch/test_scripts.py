@@ -126,3 +126,28 @@ async def test_functions_are_not_healed(make_dispatch: Callable[..., Dispatch], 
     nodes[0].answers["FCALL"] = b"-ERR Function not found\r\n"
     assert await dispatch.call("FCALL", "f", "0") == b"-ERR Function not found\r\n"
     assert names(nodes[0]) == [b"FCALL"]
+
+
+@pytest.mark.usefixtures("nodes_with_scripts")
+async def test_a_transaction_sends_its_scripts_in_full(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
+    nodes[0].answers |= {"EXEC": b"*1\r\n:1\r\n", **dict.fromkeys(("EVAL", "EVALSHA", "EVALSHA_RO"), b"+QUEUED\r\n")}
+    await dispatch.call("EVAL", BODY, "1", "b")
+    for name in ("EVALSHA", "EVALSHA_RO"):
+        for words in (["MULTI"], [name, SHA.upper(), "1", "b", "x"], ["EVALSHA", b"0" * 40, "0"], ["EXEC"]):
+            await dispatch.call(*words)
+    rest = [(b"EVALSHA", b"0" * 40, b"0"), (b"EXEC",)]
+    assert nodes[0].received[1:] == [
+        *((b"MULTI",), (b"EVAL", BODY, b"1", b"b", b"x"), *rest),
+        *((b"MULTI",), (b"EVAL_RO", BODY, b"1", b"b", b"x"), *rest),
+    ]
+
+
+@pytest.mark.usefixtures("nodes_with_scripts")
+@pytest.mark.parametrize("loading", [("SCRIPT", "LOAD", BODY), ("EVAL", BODY, "1", "b")])
+async def test_what_a_transaction_runs_or_loads_is_remembered(
+    dispatch: Dispatch, nodes: list[FakeNode], loading: tuple[str | bytes, ...]
+) -> None:
+    for words in (("MULTI",), loading, ("EXEC",)):
+        await dispatch.call(*words)
+    assert await dispatch.call("EVALSHA", SHA, "1", "c") == b":1\r\n"
+    assert names(nodes[1]) == [b"EVAL"]

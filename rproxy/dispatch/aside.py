@@ -21,7 +21,10 @@ _NOT_BUSY = b"-NOTBUSY "
 
 
 class Aside:
-    """Asks every target on a pinned connection, and holds the client until all have answered."""
+    """Asks every target on a pinned connection, and holds the client until all have answered.
+
+    ``may_be_unblocked``: the nodes make the client wait, which CLIENT UNBLOCK may end.
+    """
 
     def __init__(
         self,
@@ -29,8 +32,11 @@ class Aside:
         targets: Sequence[Target],
         finish: Callable[[list[bytes]], bytes],
         patience: float | None,
+        *,
+        may_be_unblocked: bool = False,
     ) -> None:
         self._command = command
+        self._may_be_unblocked = may_be_unblocked
         self._finish = finish
         self._parts = Parts(len(targets), self._end)
         self._calls = [
@@ -48,7 +54,10 @@ class Aside:
 
     def begin(self) -> None:
         """Ask now; the client is held."""
-        self._command.session.at_close.add(self._cancel)
+        session = self._command.session
+        session.at_close.add(self._cancel)
+        if self._may_be_unblocked:
+            session.unblock = self._unblock
         for call in self._calls:
             call.start()
 
@@ -60,6 +69,9 @@ class Aside:
 
         return take
 
+    def _unblock(self, is_error: bool) -> bool:
+        return sum(call.unblock(is_error) for call in self._calls) > 0
+
     def _cancel(self) -> None:
         """The client is gone."""
         for call in self._calls:
@@ -68,6 +80,7 @@ class Aside:
     def _end(self, replies: list[bytes]) -> None:
         session = self._command.session
         session.at_close.discard(self._cancel)
+        session.unblock = None
         self._command.reply(self._finish(replies))
         session.release()
 
@@ -78,7 +91,8 @@ def wait(command: Command, context: Context, targets: Sequence[Target]) -> None:
     They are asked once the client's earlier commands have been answered. What a node waits for are the writes before
     the last command on the connection that asks: the PING, which comes after all of those.
     """
-    command.session.settle(lambda: Aside(command, targets, _least, _patience(command.args[-1])).begin())
+    patience = _patience(command.args[-1])
+    command.session.settle(lambda: Aside(command, targets, _least, patience, may_be_unblocked=True).begin())
 
 
 def _patience(milliseconds: bytes) -> float | None:

@@ -13,8 +13,6 @@ from rproxy.dispatch.placement import Place, place_of
 from rproxy.resp import encode
 from rproxy.upstream.pinned import PinnedConnection
 from rproxy.upstream.pinned_call import PinnedCall
-from rproxy.upstream.request import Request
-from rproxy.upstream.sink import DISCARD
 
 _BLOCK = b"BLOCK"
 _SECONDS_FIRST = frozenset({b"BLMPOP", b"BZMPOP"})
@@ -66,7 +64,7 @@ class _Wait:
     def begin(self) -> None:
         """Wait from now on."""
         session = self._command.session
-        session.unblock = self.unblock
+        session.unblock = self._call.unblock
         session.at_close.add(self._call.cancel)
         self._call.start()
 
@@ -89,20 +87,6 @@ class _Wait:
         args = list(self._command.args)
         args[self._position] = b"%d" % (left * 1000) if in_milliseconds else b"%.3f" % left
         return encode.command(args)
-
-    def unblock(self, is_error: bool) -> bool:
-        """End the wait from outside; false if there is nothing to end yet."""
-        connection = self._call.connection
-        if connection is None or not connection.client_id:
-            return False
-        how = b"ERROR" if is_error else b"TIMEOUT"
-        data = encode.command([b"CLIENT", b"UNBLOCK", b"%d" % connection.client_id, how])
-        now = self._cluster.turn.tick()
-        shared = connection.pins.pool.pick(0)
-        if shared is None:
-            return False
-        shared.resend(Request(data, DISCARD, 0, None, -1, False, 0, now))
-        return True
 
     def _answered(self, connection: PinnedConnection | None, reply: bytes) -> None:
         session = self._command.session

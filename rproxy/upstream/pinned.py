@@ -32,7 +32,10 @@ class PinsFullError(RproxyError):
 
 
 class PinnedConnection(Connection):
-    """One client's connection. ``client_id`` is what the node calls it (0 until known), for ``CLIENT UNBLOCK``."""
+    """One client's connection. ``client_id`` is what the node calls it (0 until known), for ``CLIENT UNBLOCK``.
+
+    ``unblocking`` is how many of those are on their way.
+    """
 
     def __init__(self, pins: Pins, is_resp3: bool) -> None:
         Connection.__init__(self, pins.pool.turn, pins.pool.traffic, True)
@@ -41,6 +44,7 @@ class PinnedConnection(Connection):
         self.is_open = True
         self.was_open = False
         self.client_id = 0
+        self.unblocking = 0
         self.reason = ""
         self._replies = ReplyScanner()
         self._asked: deque[tuple[int, Then]] = deque()
@@ -84,7 +88,9 @@ class PinnedConnection(Connection):
 
     @property
     def is_idle(self) -> bool:
-        """Whether every request has its replies, the one for its client id aside."""
+        """Whether every request has its replies, the one for its client id aside, and nothing is to come for others."""
+        if self.unblocking:
+            return False
         return not self._asked or (len(self._asked) == 1 and self._asked[0][1] == self._on_client_id)
 
     def on_eof(self) -> None:

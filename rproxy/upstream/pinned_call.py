@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from rproxy.resp import encode
+from rproxy.resp.wire import Chunk
 from rproxy.topology.redirection import Redirection, RedirectionKind, classify
 from rproxy.upstream.failure import LOST, PINS_FULL, TIMEOUT, UNREACHABLE
 from rproxy.upstream.pinned import PinnedConnection, PinsFullError
 from rproxy.upstream.pool import Pool
+from rproxy.upstream.request import Request
+from rproxy.upstream.sink import Sink
 
 if TYPE_CHECKING:
     from rproxy.upstream.cluster import Cluster
@@ -20,6 +24,7 @@ Answered = Callable[[PinnedConnection | None, bytes], None]
 RETRY_DELAY = 0.05
 """Seconds before the owner of the slot is looked for again."""
 HOP_LIMIT = 16
+_UNBLOCKED = b":1\r\n"
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
 _DEMOTED = b"-UNBLOCKED force unblock"
 """How a node lets go of blocked clients when it becomes a replica: they were not served."""
@@ -71,6 +76,18 @@ class PinnedCall:
             self._end()
             if self.connection is not None:
                 self.connection.close()
+
+    def unblock(self, is_error: bool) -> bool:
+        """Have the node end the wait, with an error or as if its time were over; false if nothing waits there yet."""
+        connection = self.connection
+        if self._is_over or connection is None or not connection.client_id:
+            return False
+        Unblocking(self, connection, is_error).ask()
+        return True
+
+    def waits_at(self, connection: PinnedConnection) -> bool:
+        """Whether the answer is still to come from ``connection``."""
+        return not self._is_over and self.connection is connection
 
     def _seek(self) -> None:
         """Send the request to the node that serves the slot, or look again a little later."""
@@ -168,3 +185,35 @@ class PinnedCall:
             self._timer = None
         if seconds is not None and then is not None:
             self._timer = self._cluster.turn.loop.call_later(seconds, then)
+
+
+class Unblocking(Sink):
+    """A CLIENT UNBLOCK for what waits on a pinned connection.
+
+    It goes on another, so it may come before what it is to end, and is sent again then; or after the end, and would hit
+    the next client there: while it is on its way the connection is not lent to one.
+    """
+
+    __slots__ = ("_call", "_connection", "_data")
+
+    def __init__(self, call: PinnedCall, connection: PinnedConnection, is_error: bool) -> None:
+        how = b"ERROR" if is_error else b"TIMEOUT"
+        self._call = call
+        self._connection = connection
+        self._data = encode.command([b"CLIENT", b"UNBLOCK", b"%d" % connection.client_id, how])
+
+    def ask(self) -> None:
+        """Ask the node on a connection that is shared, unless the wait is over."""
+        if not self._call.waits_at(self._connection):
+            return
+        pool = self._connection.pins.pool
+        shared = pool.pick(0)
+        if shared is not None:
+            self._connection.unblocking += 1
+            shared.resend(Request(self._data, self, 0, None, -1, False, 0, pool.turn.tick()))
+
+    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
+        """Take the node's answer."""
+        self._connection.unblocking -= 1
+        if bytes(chunk[start:end]) != _UNBLOCKED:
+            self._connection.turn.loop.call_later(RETRY_DELAY, self.ask)

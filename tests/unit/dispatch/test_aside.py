@@ -55,6 +55,36 @@ async def test_others_do_not_wait(dispatch: Dispatch, nodes: list[FakeNode]) -> 
     assert await dispatch.reply(token) == b":1\r\n"
 
 
+@pytest.mark.parametrize(("is_error", "how"), [(True, b"ERROR"), (False, b"TIMEOUT")])
+async def test_it_is_ended_at_every_shard_that_waits(
+    dispatch: Dispatch, nodes: list[FakeNode], is_error: bool, how: bytes
+) -> None:
+    answer(nodes, "WAIT", SILENCE, b":1\r\n", SILENCE)
+    for node in nodes:
+        node.answers["CLIENT UNBLOCK"] = b":1\r\n"
+    token = dispatch.send("WAIT", "1", "0")
+    for node in nodes:
+        await node.heard("WAIT")
+    await dispatch.until(lambda: dispatch.clusters["main"].pinned()[0] == 2)
+    assert dispatch.session.unblock is not None
+    assert dispatch.session.unblock(is_error)
+    for node in (nodes[0], nodes[2]):
+        await node.heard("CLIENT", 2)
+        assert node.received[-1] == (b"CLIENT", b"UNBLOCK", b"7", how)
+        node.peers[0].send(b":0\r\n")
+    assert await dispatch.reply(token) == b":0\r\n"
+    assert nodes[1].received[-1][0] == b"WAIT"
+    assert dispatch.session.unblock is None
+
+
+async def test_a_kill_is_no_wait_to_be_ended(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
+    answer(nodes, "SCRIPT KILL", *[b"+OK\r\n"] * 3)
+    token = dispatch.send("SCRIPT", "KILL")
+    assert dispatch.session.is_held
+    assert dispatch.session.unblock is None
+    assert await dispatch.reply(token) == b"+OK\r\n"
+
+
 async def test_a_shard_that_does_not_answer_in_time_is_an_error(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
     answer(nodes, "WAIT", SILENCE, b":1\r\n", b":1\r\n")
     assert (await dispatch.call("WAIT", "1", "10")).startswith(b"-ERR upstream ")

@@ -49,7 +49,7 @@ def node(nodes: list[FakeNode], gate: asyncio.Event) -> FakeNode:
         await gate.wait()
         return GOT
 
-    nodes[0].answers |= {"BLPOP": wait, "CLIENT ID": b":42\r\n"}
+    nodes[0].answers |= {"BLPOP": wait, "CLIENT ID": b":42\r\n", "CLIENT UNBLOCK": b":1\r\n"}
     return nodes[0]
 
 
@@ -96,6 +96,25 @@ async def test_a_wait_is_ended_by_the_node_that_knows_it(
     assert node.received[-1] == (b"CLIENT", b"UNBLOCK", b"42", how)
     node.peers[0].send(b"*-1\r\n")
     assert await dispatch.reply(token) == b"*-1\r\n"
+
+
+async def test_an_end_that_came_too_early_is_asked_for_again(dispatch: Dispatch, node: FakeNode) -> None:
+    node.answers["CLIENT UNBLOCK"] = [b":0\r\n", b"-ERR no\r\n", b":1\r\n"]
+    token = await blocked(dispatch, node)
+    await dispatch.until(lambda: dispatch.session.unblock(False))  # type: ignore[misc]
+    await node.heard("CLIENT", 4)
+    node.peers[0].send(b"*-1\r\n")
+    assert await dispatch.reply(token) == b"*-1\r\n"
+
+
+async def test_a_connection_is_lent_to_nobody_while_an_end_is_on_its_way(dispatch: Dispatch, node: FakeNode) -> None:
+    node.answers["CLIENT UNBLOCK"] = SILENCE
+    token = await blocked(dispatch, node)
+    await dispatch.until(lambda: dispatch.session.unblock(False))  # type: ignore[misc]
+    await node.heard("CLIENT", 2)
+    node.peers[0].send(GOT)
+    assert await dispatch.reply(token) == GOT
+    await node.until_closed(0)
 
 
 async def test_the_time_that_has_passed_counts_when_it_is_sent_again(dispatch: Dispatch, nodes: list[FakeNode]) -> None:

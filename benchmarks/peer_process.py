@@ -19,8 +19,8 @@ import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from benchmarks.backends import Node
 from benchmarks.cases import SMALL
 from benchmarks.peers import CONFIGS, Peer
-from rproxy.demo.embedded import free_port
 from rproxy.demo.leash import leash
+from rproxy.demo.ports import free_port
 from rproxy.demo.wire_client import WireClient
 from rproxy.errors import StartError
 

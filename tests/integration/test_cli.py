@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rproxy.demo.embedded import EmbeddedCluster, free_port
+from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.ports import free_port
 from tests.support.client import RawClient
 from tests.support.waiting import await_true
 

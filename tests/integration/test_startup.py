@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rproxy.demo.embedded import EmbeddedCluster, free_port
+from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.ports import free_port
 from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy, config_of
 from tests.support.waiting import await_true

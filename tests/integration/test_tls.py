@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import redis
 
-from rproxy.demo.embedded import EmbeddedRedis, free_port
+from rproxy.demo.embedded import EmbeddedRedis
+from rproxy.demo.ports import free_port
 from tests.support.certificates import Authority, Pair
 from tests.support.proxy import Metrics, Proxy
 from tests.support.tls import TlsCluster, listener, server_arguments, speak, start_or_skip

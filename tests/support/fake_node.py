@@ -16,6 +16,7 @@ from typing import Self
 
 import hiredis
 
+from rproxy.demo.ports import free_port
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Endpoint
 
@@ -98,9 +99,10 @@ class FakeNode:
         self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen: at first on a port that the system chooses, then on the same one again."""
+        """Listen, on the same port at every start."""
+        if not self.endpoint.port:  # not one of the system's choice, which another may get while the node is stopped
+            self.endpoint = Endpoint("127.0.0.1", free_port())
         self._server = await asyncio.start_server(self._accept, self.endpoint.host, self.endpoint.port, ssl=self.tls)
-        self.endpoint = Endpoint("127.0.0.1", self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Stop listening and close every connection, as a node does that dies."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from rproxy.demo.embedded import free_port
+from rproxy.demo.ports import free_port
 from rproxy.demo.proxy_process import ProxyProcess
 from tests.support.client import RawClient
 

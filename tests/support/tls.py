@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis, free_port
+from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
+from rproxy.demo.ports import free_port
 from rproxy.demo.redis_process import RedisProcess
 from rproxy.errors import StartError
 from tests.support.certificates import Authority, Pair

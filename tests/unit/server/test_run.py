@@ -31,6 +31,16 @@ try:
 except StartError as error:
     sys.exit(f"rproxy: {error}")
 """
+SIGNAL_WHEN_OPEN = """
+import os
+import rproxy.server.run
+open_sockets = rproxy.server.run.ListeningSockets
+def open_and_signal(config):
+    sockets = open_sockets(config)
+    os.kill(os.getpid(), {:d})
+    return sockets
+rproxy.server.run.ListeningSockets = open_and_signal
+"""
 
 
 class Served:
@@ -71,9 +81,9 @@ def listen_anywhere() -> socket.socket:
     return listen(Address("127.0.0.1", 0))
 
 
-def spawn(config: str) -> subprocess.Popen[str]:
+def spawn(config: str, script: str = SCRIPT) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, config],
+        [sys.executable, "-c", script, config],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -125,6 +135,14 @@ def test_workers_end_when_their_supervisor_is_killed() -> None:
         process.communicate(timeout=20)  # returns when the last process that holds standard error has ended
     with pytest.raises(ConnectionRefusedError):
         served.ping()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_as_soon_as_the_port_is_open_is_heeded(workers: int, number: int) -> None:
+    with spawn(settings(workers=workers), SIGNAL_WHEN_OPEN.format(number) + SCRIPT) as process:
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err.count("Traceback")) == (0, 0)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -33,8 +33,9 @@ _DEMOTED = b"-UNBLOCKED force unblock"
 class PinnedCall:
     """``request`` makes the bytes to send, anew for every node it is sent to. It is answered once, unless cancelled.
 
-    A node is looked for until the cluster's ``op_timeout`` is over. Its answer is awaited for ``patience`` seconds, for
-    ever if ``None``: that is the command's own business. Of several ``replies`` the last is the answer.
+    ``is_over``: it was answered, or cancelled. A node is looked for until the cluster's ``op_timeout`` is over. Its
+    answer is awaited for ``patience`` seconds, for ever if ``None``: that is the command's own business. Of several
+    ``replies`` the last is the answer.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class PinnedCall:
         self._asked_by: Pool | None = None
         self._last_error = b""
         self._timer: asyncio.TimerHandle | None = None
-        self._is_over = False
+        self.is_over = False
 
     def start(self) -> None:
         """Begin."""
@@ -72,22 +73,17 @@ class PinnedCall:
 
     def cancel(self) -> None:
         """Nobody wants the answer any more: what blocks is ended by closing its connection."""
-        if not self._is_over:
+        if not self.is_over:
             self._end()
             if self.connection is not None:
                 self.connection.close()
 
     def unblock(self, is_error: bool) -> bool:
-        """Have the node end the wait, with an error or as if its time were over; false if nothing waits there yet."""
-        connection = self.connection
-        if self._is_over or connection is None or not connection.client_id:
+        """Have the node end the wait, with an error or as if its time were over; false if it is over."""
+        if self.is_over:
             return False
-        Unblocking(self, connection, is_error).ask()
+        Unblocking(self, is_error).ask()
         return True
-
-    def waits_at(self, connection: PinnedConnection) -> bool:
-        """Whether the answer is still to come from ``connection``."""
-        return not self._is_over and self.connection is connection
 
     def _seek(self) -> None:
         """Send the request to the node that serves the slot, or look again a little later."""
@@ -121,7 +117,7 @@ class PinnedCall:
 
     def _on_replies(self, replies: list[bytes] | None) -> None:
         connection = self.connection
-        if self._is_over or connection is None:
+        if self.is_over or connection is None:
             return
         self._set_timer(None, None)
         place = connection.pins.pool.endpoint
@@ -176,7 +172,7 @@ class PinnedCall:
         self._answered(None, line)
 
     def _end(self) -> None:
-        self._is_over = True
+        self.is_over = True
         self._set_timer(None, None)
 
     def _set_timer(self, seconds: float | None, then: Callable[[], None] | None) -> None:
@@ -188,32 +184,39 @@ class PinnedCall:
 
 
 class Unblocking(Sink):
-    """A CLIENT UNBLOCK for what waits on a pinned connection.
+    """CLIENT UNBLOCK for what waits on a pinned connection, wherever that is, until the wait is over.
 
-    It goes on another, so it may come before what it is to end, and is sent again then; or after the end, and would hit
-    the next client there: while it is on its way the connection is not lent to one.
+    It goes on another connection, so it may come before what it is to end, and is sent again then; or after the end,
+    and would hit the next client there: while it is on its way the pinned connection is not lent to one.
     """
 
-    __slots__ = ("_call", "_connection", "_data")
+    __slots__ = ("_call", "_connection", "_how")
 
-    def __init__(self, call: PinnedCall, connection: PinnedConnection, is_error: bool) -> None:
-        how = b"ERROR" if is_error else b"TIMEOUT"
+    def __init__(self, call: PinnedCall, is_error: bool) -> None:
         self._call = call
-        self._connection = connection
-        self._data = encode.command([b"CLIENT", b"UNBLOCK", b"%d" % connection.client_id, how])
+        self._connection: PinnedConnection | None = None
+        self._how = b"ERROR" if is_error else b"TIMEOUT"
 
     def ask(self) -> None:
-        """Ask the node on a connection that is shared, unless the wait is over."""
-        if not self._call.waits_at(self._connection):
+        """Ask the node that the call waits for, on a connection that is shared; later, if there is none yet."""
+        if self._call.is_over:
             return
-        pool = self._connection.pins.pool
-        shared = pool.pick(0)
-        if shared is not None:
-            self._connection.unblocking += 1
-            shared.resend(Request(self._data, self, 0, None, -1, False, 0, pool.turn.tick()))
+        connection = self._call.connection
+        shared = connection.pins.pool.pick(0) if connection is not None and connection.client_id else None
+        if connection is None or shared is None:
+            self._ask_later()
+            return
+        self._connection = connection
+        connection.unblocking += 1
+        data = encode.command([b"CLIENT", b"UNBLOCK", b"%d" % connection.client_id, self._how])
+        shared.resend(Request(data, self, 0, None, -1, False, 0, connection.turn.tick()))
 
     def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
         """Take the node's answer."""
-        self._connection.unblocking -= 1
+        if self._connection is not None:
+            self._connection.unblocking -= 1
         if bytes(chunk[start:end]) != _UNBLOCKED:
-            self._connection.turn.loop.call_later(RETRY_DELAY, self.ask)
+            self._ask_later()
+
+    def _ask_later(self) -> None:
+        asyncio.get_running_loop().call_later(RETRY_DELAY, self.ask)

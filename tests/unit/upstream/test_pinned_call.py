@@ -109,6 +109,21 @@ async def test_client_unblock_is_an_answer(upstream: Upstream, nodes: list[FakeN
     assert (await Called(upstream).answer())[1] == line
 
 
+async def test_it_can_be_unblocked_before_its_node_is_reached(upstream: Upstream, nodes: list[FakeNode]) -> None:
+    def unblock(command: Any) -> bytes:
+        if nodes[0].count("CLIENT") < 3:  # the first is CLIENT ID
+            return b":0\r\n"
+        nodes[0].peers[0].send(b"*-1\r\n")
+        return b":1\r\n"
+
+    nodes[0].answers |= {"BLPOP": SILENCE, "CLIENT ID": b":7\r\n", "CLIENT UNBLOCK": unblock}
+    called = Called(upstream)
+    assert called.call.unblock(False)
+    assert (await called.answer())[1] == b"*-1\r\n"
+    assert not called.call.unblock(False)
+    assert nodes[0].peers[1].commands == [(b"CLIENT", b"UNBLOCK", b"7", b"TIMEOUT")] * 2
+
+
 async def test_redirections_in_a_circle_end(upstream: Upstream, nodes: list[FakeNode]) -> None:
     for node, other in zip(nodes, reversed(nodes), strict=True):
         node.answers["BLPOP"] = b"-MOVED 0 %b\r\n" % str(other.endpoint).encode()

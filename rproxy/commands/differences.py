@@ -6,7 +6,10 @@ _OWN_CONNECTION = "While it waits, the client has a connection of its own, from 
 _ONE_NODE_CLUSTER = "Describes rproxy as a cluster of one node, at the address the client used or `cluster_announce`."
 _NO_EFFECT = "Changes nothing: the read policy says who answers reads."
 _ALL_PRIMARIES = "What all primaries say, merged."
-_CLIENTS_COUNT = "Counts this worker's own clients; other workers and proxies as one each, where they listen."
+_CLIENTS_COUNT = (
+    "Counts the clients of all workers; other proxies as one each, where they listen. Who has asked for a message "
+    "before, at the same worker, gets it."
+)
 _ALL_ASKED = (
     "Every node is asked, and every worker for its clients; other proxies count as one each, where they listen."
 )

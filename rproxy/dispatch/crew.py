@@ -37,6 +37,11 @@ class Crew:
         self.answer: Callable[[str, Any], Any] = _answer_nothing
         self._link = link
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is no other worker."""
+        return self._link is None
+
     def ask(self, question: str, argument: Any, then: Then) -> None:
         """Put ``question`` to every worker, this one at once; ``then`` is called, once, with what was answered."""
         own = self.answer(question, argument)

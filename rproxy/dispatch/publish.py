@@ -1,7 +1,7 @@
 """PUBLISH and SPUBLISH: where a message goes, and how many clients are said to get it.
 
-Upstream, all clients of a worker are one subscriber. What a node answers is so corrected by what this worker knows: its
-own clients are counted one by one, those of other workers and proxies as the node counts them.
+Upstream, all clients of a worker are one subscriber. What a node answers is so corrected by what this worker knows: all
+clients of rproxy are counted one by one, those of other proxies as the node counts them.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ class _Receivers(Sink):
         self._sink.deliver(token, reply, 0, len(reply))
 
     def _corrected(self, count: int) -> int:
-        heard = self._subscriptions.topics.by_which_is_heard(self._topic)
-        shard = self._subscriptions.cluster.topology.shard_of(self._slot) if self._slot >= 0 else None
+        subscriptions, topic = self._subscriptions, self._topic
+        heard = subscriptions.topics.by_which_is_heard(topic)
+        shard = subscriptions.cluster.topology.shard_of(self._slot) if self._slot >= 0 else None
         if shard is not None:
             count -= sum(subscription.sources.get(shard.primary, False) for subscription in heard)
+            if subscriptions.elsewhere:
+                count += subscriptions.elsewhere.uncounted(topic, str(shard.primary))
         return max(count, 0) + sum(subscription.clients for subscription in heard)
 
 

@@ -1,7 +1,7 @@
 """SUBSCRIBE, UNSUBSCRIBE and their kin: what a client hears of from now on.
 
-A subscription is confirmed to the client when it is confirmed upstream; until then its next command waits. The messages
-are shared out by ``upstream.subscriptions``.
+A subscription is confirmed to the client when it is confirmed upstream and known to all workers; until then its next
+command waits. The messages are shared out by ``upstream.subscriptions``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def subscribe(command: Command, context: Context) -> bytes | None:
 
 
 class _Subscribing:
-    """A command that subscribes, until all it names is confirmed and all replies before it have left."""
+    """A command that subscribes: its topics have to be confirmed and known to all, the replies before it to leave."""
 
     def __init__(self, command: Command, subscriber: Subscriber, kind: Kind) -> None:
         self._command = command
@@ -72,11 +72,17 @@ class _Subscribing:
         """Claim the topics: each with its name here, its cluster's subscriptions, and its name there."""
         session = self._command.session
         session.at_close.add(self._abandon)
-        self._missing = len(upstream) + 1
+        heralds = {id(subscriptions): subscriptions.herald for _, subscriptions, _ in upstream}
+        self._missing = len(upstream) + len(heralds) + 1
         for name, subscriptions, shown in upstream:
             claim = subscriptions.claim(Topic(self._kind, shown), self._on_settled)
             self._claims[name] = subscriptions, claim
-        session.settle(lambda: self._on_settled(None))
+        for herald in heralds.values():
+            herald.when_told(self._on_told)
+        session.settle(self._on_told)
+
+    def _on_told(self) -> None:
+        self._on_settled(None)
 
     def _on_settled(self, error: bytes | None) -> None:
         self._error = self._error or error
@@ -109,7 +115,7 @@ class _Subscribing:
             subscriptions.release(claim)
 
 
-def unsubscribe(command: Command, context: Context) -> bytes:
+def unsubscribe(command: Command, context: Context) -> bytes | None:
     """UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE [name …]: without names, of everything of this kind."""
     kind = _KINDS[command.spec.name]
     session = command.session
@@ -120,7 +126,28 @@ def unsubscribe(command: Command, context: Context) -> bytes:
         if name is not None:
             subscriber.remove(kind, name)
         confirmations.append(_confirmation(session, kind.unsubscribe, name, subscriber.count(kind)))
-    return b"".join(confirmations)
+    reply = b"".join(confirmations)
+    if context.crew.is_alone:
+        return reply
+    _reply_when_told(command, context, reply)
+    return None
+
+
+def _reply_when_told(command: Command, context: Context, reply: bytes) -> None:
+    """Reply once the other workers know as well."""
+    clusters = context.clusters()
+    missing = len(clusters)
+
+    def on_told() -> None:
+        nonlocal missing
+        missing -= 1
+        if missing == 0:
+            command.reply(reply)
+            command.session.release()
+
+    command.session.hold()
+    for cluster in clusters:
+        cluster.subscriptions.herald.when_told(on_told)
 
 
 def _confirmation(session: Session, verb: bytes, name: bytes | None, count: int) -> bytes:

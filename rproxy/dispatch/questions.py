@@ -9,6 +9,7 @@ from rproxy.dispatch import (
     acl,
     client_pause,
     clients,
+    herald,
     monitor,
     own_metrics,
     pubsub_info,
@@ -25,6 +26,7 @@ QUESTIONS: dict[str, Answer] = {
     **acl.QUESTIONS,
     **client_pause.QUESTIONS,
     **clients.QUESTIONS,
+    **herald.QUESTIONS,
     **own_metrics.QUESTIONS,
     **pubsub_info.QUESTIONS,
     **monitor.QUESTIONS,
@@ -38,3 +40,4 @@ QUESTIONS: dict[str, Answer] = {
 def serve_questions(context: Context) -> None:
     """Let the workers ask for what the listener of ``context`` knows."""
     context.crew.answer = lambda question, argument: QUESTIONS[question](argument, context)
+    herald.send_heralds(context)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rproxy.topology.redirection import RedirectionKind, classify
 from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.elsewhere import ALONE, Elsewhere, Herald
 from rproxy.upstream.expected import Expected
 from rproxy.upstream.failure import UNREACHABLE, Failure
 from rproxy.upstream.sources import Sources
@@ -29,7 +30,8 @@ log = logging.getLogger("rproxy.subscriptions")
 class Subscriptions:
     """``delivered`` counts messages handed to clients, ``renewed`` the topics that were subscribed to anew.
 
-    ``expected`` are the claims of clients that do not listen yet.
+    ``expected`` are the claims of clients that do not listen yet; ``elsewhere`` is what those of other workers have,
+    who are told of this one's by ``herald``.
     """
 
     __slots__ = (
@@ -39,7 +41,9 @@ class Subscriptions:
         "_waiting",
         "cluster",
         "delivered",
+        "elsewhere",
         "expected",
+        "herald",
         "listening",
         "renewed",
         "topics",
@@ -48,7 +52,9 @@ class Subscriptions:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.delivered = 0
+        self.elsewhere = Elsewhere()
         self.expected = Expected()
+        self.herald: Herald = ALONE
         self.listening = 0
         self.renewed = 0
         self.topics = Topics()
@@ -82,6 +88,7 @@ class Subscriptions:
             self._place(subscription)
         subscription.claims[claim] = None
         self.expected.add(claim)
+        self.herald.changed(topic)
         if subscription.is_confirmed:
             self._settle(claim, None)
         else:
@@ -104,6 +111,7 @@ class Subscriptions:
         if claim not in subscription.claims:
             return
         del subscription.claims[claim]
+        self.herald.changed(subscription.topic)
         if claim.hear is not None:
             subscription.clients -= 1
             self.listening -= 1
@@ -157,6 +165,8 @@ class Subscriptions:
     def _place(self, subscription: Subscription) -> None:
         wanted = set(self._sources.of(subscription.topic))
         sources = subscription.sources
+        if wanted != sources.keys():
+            self.herald.changed(subscription.topic)
         for endpoint in sources.keys() - wanted:
             del sources[endpoint]
             self._nodes[endpoint].drop(subscription.topic)

@@ -168,6 +168,18 @@ def test_a_thousand_subscribers_of_one_channel(proxy: Proxy, client: RawClient) 
             assert [subscriber.read_reply() for _ in range(3)] == [push("message", "news", str(n)) for n in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("verb", "publish"), [("SUBSCRIBE", "PUBLISH"), pytest.param("SSUBSCRIBE", "SPUBLISH", marks=needs_7)]
+)
+def test_who_has_asked_before_gets_the_message(proxy: Proxy, client: RawClient, verb: str, publish: str) -> None:
+    for number in range(30):
+        with proxy.client() as listener:
+            listener.command("PING")
+            listener.send(pack(verb, "other", f"new:{number}"))  # nobody waits for the confirmation
+            assert client.command(publish, f"new:{number}", "hello") == b":1\r\n"
+            assert [listener.read_reply() for _ in range(3)][2].endswith(b"$5\r\nhello\r\n")
+
+
 def test_messages_published_at_any_node_are_heard(proxy: Proxy, cluster: EmbeddedCluster, client: RawClient) -> None:
     with subscribed(proxy.port, "SUBSCRIBE", "news") as subscriber:
         for node in cluster.nodes:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from rproxy.demo.embedded import EmbeddedCluster
-from tests.support.client import RawClient
+from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy
 from tests.support.waiting import await_true
 
@@ -74,19 +74,11 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def descriptors_of(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc to see which worker has a client")
 def test_clients_are_spread_evenly(crew: Proxy) -> None:
-    before = {pid: descriptors_of(pid) for pid in children_of(crew.pid)}
     with ExitStack() as clients:
-        for _ in range(100):
-            assert clients.enter_context(crew.client()).command("PING") == b"+PONG\r\n"
-        spread = [descriptors_of(pid) - count for pid, count in before.items()]
-    assert sum(spread) == 100
-    assert max(spread) <= 55
+        connections = [clients.enter_context(crew.client()) for _ in range(100)]
+        numbers = [int(connection.command("CLIENT", "ID")[1:]) for connection in connections]
+    assert 45 <= sum(number % 2 for number in numbers) <= 55
 
 
 def test_the_log_of_denials_is_of_both(crew: Proxy) -> None:
@@ -121,3 +113,44 @@ def test_a_blocked_client_of_another_worker_is_unblocked(crew: Proxy) -> None:
         unblock = ("CLIENT", "UNBLOCK", numbers[there], "ERROR")
         await_true(lambda: connections[here].command(*unblock) == b":1\r\n")
         assert connections[there].read_reply() == b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
+
+
+def test_the_subscribers_at_all_workers_are_counted(crew: Proxy) -> None:
+    with ExitStack() as clients:
+        connections = [clients.enter_context(crew.client()) for _ in range(14)]
+        numbers = [int(connection.command("CLIENT", "ID")[1:]) for connection in connections]
+        publishers = [
+            connections[next(at for at, number in enumerate(numbers) if number % 2 == half)] for half in (0, 1)
+        ]
+        listeners = [connection for connection in connections if connection not in publishers]
+        for count, listener in enumerate(listeners, 1):
+            verb, topic = (("SUBSCRIBE", "news"), ("PSUBSCRIBE", "n*"), ("SSUBSCRIBE", "news"))[count % 3]
+            assert listener.command(verb, topic).endswith(b":1\r\n")
+            shard = sum(number % 3 == 2 for number in range(1, count + 1))
+            channel = count - shard
+            for publisher in publishers:
+                assert publisher.command("PUBLISH", "news", "x") == b":%d\r\n" % channel
+                assert publisher.command("SPUBLISH", "news", "x") == b":%d\r\n" % shard
+        for left, listener in enumerate(listeners[2::3]):  # those of the channel
+            listener.send(pack("UNSUBSCRIBE", "news"))
+            while not listener.read_reply().startswith(b"*3\r\n$11\r\nunsubscribe"):
+                pass
+            for publisher in publishers:
+                assert publisher.command("PUBLISH", "news", "x") == b":%d\r\n" % (7 - left)
+
+
+def test_a_worker_that_is_started_anew_is_told_of_subscribers(crew: Proxy) -> None:
+    with ExitStack() as clients:
+        connections = [clients.enter_context(crew.client()) for _ in range(14)]
+        for connection in connections:
+            connection.command("SUBSCRIBE", "news")
+        os.kill(max(children_of(crew.pid)), signal.SIGKILL)
+        await_true(lambda: crew.metrics().total("rproxy_worker_restarts_total") == 1)
+        await_true(lambda: crew.metrics().total("rproxy_workers_alive") == 2, seconds=20)
+
+        def counts() -> set[bytes]:
+            with ExitStack() as others:
+                publishers = [others.enter_context(crew.client()) for _ in range(8)]
+                return {publisher.command("PUBLISH", "news", "x") for publisher in publishers}
+
+        await_true(lambda: counts() == {b":%d\r\n" % crew.metrics().total("rproxy_subscriptions")}, seconds=20)

@@ -9,6 +9,7 @@ from typing import Any
 from rproxy.commands.catalog import Catalog
 from rproxy.config.models import ClusterConfig, SettingsConfig
 from rproxy.dispatch.context import Context
+from rproxy.dispatch.crew import Crew, Link
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.route import BoundRoute
@@ -32,7 +33,7 @@ class Dispatch:
 
     A cluster stands under its name with its topology; ``settings`` are keys of a cluster's configuration, by its name,
     ``proxy_settings`` keys of the listener's.
-    ``draw`` is what the mirrors and the clusters draw.
+    ``link`` leads to other workers. ``draw`` is what the mirrors and the clusters draw.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Dispatch:
         proxy_settings: Mapping[str, Any] | None = None,
         draw: Callable[[], float] = lambda: 0.0,
         op_timeout: float = OP_TIMEOUT,
+        link: Link | None = None,
     ) -> None:
         self.turn = make_turn(asyncio.get_running_loop())
         self._draw = draw
@@ -63,6 +65,7 @@ class Dispatch:
             {id(route): bound for route, bound in self.bound.items()},
             counts_commands=counts_commands,
             settings=SettingsConfig.model_validate(proxy_settings or {}),
+            crew=Crew(link=link),
         )
         self.dispatcher = Dispatcher(self.context)
         self.session = Session(1, "127.0.0.1:1", "127.0.0.1:2", 0.0)

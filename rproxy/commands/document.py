@@ -26,6 +26,8 @@ is learned from its `COMMAND` and forwarded by the keys that it tells; `COMMAND 
 - **one key**: to the shard of its key, whatever the server makes of it.
 - **keys**: to the shard of its keys. They have to share a slot, else the error is `CROSSSLOT`, as in Redis Cluster; a
   hash tag (`{{tag}}`) puts keys into one slot. Without keys (a script) any shard will do.
+  While their slot moves, such a command waits for the last of its keys; what the same client pipelined behind it may
+  be executed before it, if it is about a key that is still there.
 - **split**: cut by slot where its keys do not share one, and the replies put together. It is atomic for each slot.
 - **any shard**: to the primary of a shard that is drawn.
 - **all shards**, **all nodes**: to every primary, or to every node, and the replies become one. It does not happen at

@@ -39,6 +39,8 @@ SILENCE = 2
 RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
+TRAIL_MOST = 1.0
+"""Seconds that requests of a slot wait for those before them that its former owner has yet to redirect."""
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
 
 
@@ -233,6 +235,9 @@ class Cluster:
             request.answer = line
             self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
             return True
+        if redirection.kind is RedirectionKind.ASK and self._waits_behind(request):
+            self._park(request, 0.0)
+            return True
         request.hops += 1
         if request.hops % LOST_ONCE > HOP_LIMIT:
             return False
@@ -244,6 +249,10 @@ class Cluster:
         else:
             self._ask(request, redirection.endpoint)
         return True
+
+    def _waits_behind(self, request: Request) -> bool:
+        """Whether others of its slot wait since before: it was sent behind them, and does not overtake them by ASK."""
+        return self.parking.holds(request.slot) and request.sink is not MIRRORED
 
     def _may_be_forged(self, request: Request, redirection: Redirection) -> bool:
         """Whether a script may have made the redirection up: it would lead us, and our password, to any address."""
@@ -275,7 +284,9 @@ class Cluster:
     def _resubmit(self, request: Request, asked: UpstreamConnection) -> None:
         """Send a request to the slot's new owner, after those of the slot that the old one has still to redirect."""
         is_followed = asked.in_flight.has_slot(request.slot)
-        if is_followed or self.parking.holds(request.slot):
+        if is_followed:
+            self.parking.trail(request.slot, asked.in_flight, self.turn.tick() + TRAIL_MOST)
+        if self.parking.holds(request.slot):
             self._park(request, 0.0)
             if not is_followed:
                 self._leave_parking()
@@ -340,7 +351,7 @@ class Cluster:
         """Send those that waited long enough, in order; answer those whose deadline has passed."""
         now = self.turn.tick()
         due, expired = self.parking.leave(now, now - self.op_timeout)
-        self.has_parked = len(self.parking) > 0
+        self.has_parked = self.parking.is_needed
         for request in expired:
             if request.answer is not None:
                 request.fail(request.answer)

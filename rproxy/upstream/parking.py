@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 
+from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.request import Request
 
 
-class Parking:
-    """A bounded waiting line. Who waits for a slot is followed by everyone later of the same slot, so order is kept."""
+def _started(request: Request) -> float:
+    return request.started
 
-    __slots__ = ("_line", "_slots", "most")
+
+class Parking:
+    """A bounded waiting line. Who waits for a slot is followed by everyone later of the same slot, so order is kept.
+
+    Who was sent before others, and comes back, goes before them.
+    """
+
+    __slots__ = ("_line", "_slots", "_trails", "most")
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._line: list[Request] = []
         self._slots: Counter[int] = Counter()
+        self._trails: dict[int, tuple[InFlight, float]] = {}
 
     def __len__(self) -> int:
         return len(self._line)
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether requests may have to wait for others."""
+        return bool(self._line or self._trails)
+
     def holds(self, slot: int) -> bool:
-        """Whether a request of ``slot`` waits."""
-        return self._slots[slot] > 0
+        """Whether a request of ``slot`` waits, or comes back from a former owner of the slot."""
+        return self._slots[slot] > 0 or slot in self._trails
+
+    def trail(self, slot: int, in_flight: InFlight, until: float) -> None:
+        """Let requests of ``slot`` wait while others are ``in_flight`` at its former owner, which redirects them."""
+        self._trails[slot] = in_flight, until
 
     def add(self, request: Request) -> bool:
         """Let ``request`` wait; false if the line is full."""
         if len(self._line) >= self.most:
             return False
-        self._line.append(request)
+        insort(self._line, request, key=_started)
         self._slots[request.slot] += 1
         return True
 
@@ -40,7 +59,12 @@ class Parking:
         due: list[Request] = []
         expired: list[Request] = []
         staying: list[Request] = []
-        held: set[int] = set()
+        self._trails = {
+            slot: (in_flight, until)
+            for slot, (in_flight, until) in self._trails.items()
+            if until > now and in_flight.has_slot(slot)
+        }
+        held = set(self._trails)
         for request in self._line:
             if request.started < expired_before:
                 expired.append(request)
@@ -57,4 +81,5 @@ class Parking:
         """Take out everyone."""
         line, self._line = self._line, []
         self._slots.clear()
+        self._trails.clear()
         return line

@@ -264,6 +264,28 @@ async def test_the_order_of_a_slot_is_kept_while_it_moves(start_node: Any, make_
     assert [int(command[2]) for command in second.received] == list(range(40))
 
 
+async def test_what_the_former_owner_has_yet_to_redirect_is_waited_for(start_node: Any, make_upstream: Any) -> None:
+    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=5.0)
+    may_answer = asyncio.Event()
+
+    async def slowly(command: Command) -> bytes:
+        if command[2] != b"0":
+            await may_answer.wait()
+        return moved(7, second.endpoint)
+
+    first.answers["RPUSH"] = slowly
+    for number in range(3):
+        upstream.send("RPUSH", "a", str(number), slot=7)
+    await upstream.until(lambda: upstream.cluster.has_parked)
+    upstream.cluster.tick()
+    for number in range(3, 6):
+        upstream.send("RPUSH", "a", str(number), slot=7)
+    assert await upstream.call("GET", "b", slot=HIGH) == b"$1\r\nb\r\n"
+    may_answer.set()
+    await upstream.replies.have(7)
+    assert [int(command[2]) for command in second.received if command[0] == b"RPUSH"] == list(range(6))
+
+
 async def test_ask_is_followed_once_with_asking_just_before_the_command(start_node: Any, make_upstream: Any) -> None:
     first, second, upstream = await two_shards(start_node, make_upstream)
     first.answers["GET"] = ask(7, second.endpoint)
@@ -278,6 +300,18 @@ async def test_ask_is_followed_once_with_asking_just_before_the_command(start_no
     assert len(second.peers) == 1
     assert upstream.cluster.topology.shard_of(7).primary == first.endpoint
     assert [upstream.replies.of(token)[0] for token in (0, 2, 4)] == [b"$1\r\na\r\n", b"$1\r\nb\r\n", b"$1\r\nc\r\n"]
+
+
+async def test_who_is_asked_on_does_not_overtake_who_waits(start_node: Any, make_upstream: Any) -> None:
+    """Half of the keys of a command have moved, and what is in flight behind it is about one of those."""
+    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=5.0)
+    half_way = b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n"
+    first.answers |= {"MSET": [*[half_way] * (HOP_LIMIT + 1), ask(7, second.endpoint)], "GET": ask(7, second.endpoint)}
+    upstream.send("MSET", "a", "1", "b", "1", slot=7)
+    upstream.send("GET", "a", slot=7)
+    assert await upstream.replies.have(2)
+    assert [command[0] for command in second.received if command[0] != b"ASKING"] == [b"MSET", b"GET"]
+    assert upstream.replies.of(1) == [b"$1\r\na\r\n"]
 
 
 @pytest.mark.parametrize("kind", ["TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.parking import Parking
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import DISCARD
@@ -35,6 +36,37 @@ def test_requests_past_their_deadline_are_told_apart() -> None:
     parking.add(old)
     parking.add(young)
     assert parking.leave(10.0, 5.0) == ([young], [old])
+
+
+def test_a_slot_whose_earlier_requests_are_to_come_back_waits_for_them() -> None:
+    parking, flight = Parking(10), InFlight()
+    flight.push(DISCARD, 0, None, 1, 0.0, 1, False, 0, 1)
+    parking.trail(1, flight, 9.0)
+    first, other = request(1), request(2)
+    for waiting in (first, other):
+        parking.add(waiting)
+    assert parking.leave(5.0, -1.0) == ([other], [])
+    assert parking.holds(1)
+    flight.pop()
+    assert parking.leave(6.0, -1.0) == ([first], [])
+    assert not parking.is_needed
+
+
+def test_who_comes_back_goes_before_later_ones_of_its_slot() -> None:
+    parking = Parking(10)
+    other, late, early = request(2, started=1.0), request(1, started=3.0), request(1, started=2.0)
+    for waiting in (other, late, early):
+        parking.add(waiting)
+    assert parking.leave(5.0, -1.0) == ([other, early, late], [])
+
+
+def test_earlier_requests_are_not_waited_for_for_ever() -> None:
+    parking, flight = Parking(10), InFlight()
+    flight.push(DISCARD, 0, None, 1, 0.0, 1, False, 0, 1)
+    parking.trail(1, flight, 9.0)
+    assert (parking.is_needed, parking.holds(1), len(parking)) == (True, True, 0)
+    assert parking.leave(9.0, -1.0) == ([], [])
+    assert not parking.is_needed
 
 
 def test_clear_takes_everyone_out() -> None:

@@ -22,7 +22,7 @@ from rproxy.topology.snapshot import Topology
 from rproxy.transport.attach import make_turn, stop_turn
 from rproxy.upstream.cluster import Cluster
 from tests.support.fake_node import PATIENCE
-from tests.support.upstream import OP_TIMEOUT, ROUND, Replies
+from tests.support.upstream import OP_TIMEOUT, ROUND, Replies, janitor
 
 MAIN = Route("main")
 """The route of everything to the cluster ``main``."""
@@ -71,11 +71,13 @@ class Dispatch:
         self.session = Session(1, "127.0.0.1:1", "127.0.0.1:2", 0.0)
         self.replies = Replies()
         self.token = -1
-        self._janitor = asyncio.create_task(self._tick())
+        self._janitor = asyncio.create_task(janitor(*self.clusters.values()))
 
     def _cluster(self, name: str, topology: Topology, read_policy: ReadPolicy, keys: Mapping[str, Any]) -> Cluster:
         cluster = Cluster(
-            ClusterConfig.model_validate({"name": name, "endpoints": ["127.0.0.1:1"], **keys}),
+            ClusterConfig.model_validate(
+                {"name": name, "endpoints": ["127.0.0.1:1"], "connect_timeout": PATIENCE, **keys}
+            ),
             read_policy,
             self.turn,
             op_timeout=self._op_timeout,
@@ -88,12 +90,6 @@ class Dispatch:
     def _bind(self, route: Route) -> BoundRoute:
         mirrors = tuple(Mirror(self.clusters[rule.cluster], rule, self._draw) for rule in route.mirrors)
         return BoundRoute(route, self.clusters[route.cluster], mirrors)
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(ROUND)
-            for cluster in self.clusters.values():
-                cluster.tick()
 
     def mirror(self, route: Route = MAIN, index: int = 0) -> Mirror:
         """One of the mirrors of a route."""

@@ -24,7 +24,7 @@ SILENCE = b""
 """The answer that never comes."""
 CLOSE = b"close"
 """Not an answer: the node closes the connection instead."""
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds after which an awaited event is taken as never coming."""
 
 Command = tuple[bytes, ...]

@@ -9,7 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def await_true(question: Callable[[], Found], seconds: float = 10.0) -> Found:
+def await_true(question: Callable[[], Found], seconds: float = 30.0) -> Found:
     """The first true answer to ``question``. Raises ``AssertionError`` if there is none within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):

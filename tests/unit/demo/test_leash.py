@@ -4,9 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from tests.support.waiting import await_true
 
 OWNER = """
 import subprocess, sys, time
@@ -29,15 +29,6 @@ def is_alive(pid: int) -> bool:
     return " Z " not in status
 
 
-def await_true(question: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if question():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def test_what_is_held_ends_with_its_owner(tmp_path: Path) -> None:
     directory = tmp_path / "with space"
     directory.mkdir()
@@ -50,8 +41,8 @@ def test_what_is_held_ends_with_its_owner(tmp_path: Path) -> None:
         assert is_alive(released)
         owner.kill()
         owner.wait()
-        assert await_true(lambda: not is_alive(kept))
-        assert await_true(lambda: not directory.exists())
+        await_true(lambda: not is_alive(kept))
+        await_true(lambda: not directory.exists())
         assert is_alive(released)
     finally:
         owner.stdout.close()

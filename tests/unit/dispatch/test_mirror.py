@@ -107,7 +107,7 @@ async def test_whatever_a_mirror_does_the_client_does_not_know(
 async def test_a_mirror_that_is_not_there_costs_nothing(make_dispatch: Any, topology: Topology, copies: Any) -> None:
     dispatch, route = mirrored(make_dispatch, topology, copies)
     for command in (["SET", "b", "1"], ["MSET", "b", "1", "c", "2"], ["PUBLISH", "b", "1"], ["FLUSHALL"]):
-        assert await asyncio.wait_for(dispatch.call(*command), 1.0) == b"+OK\r\n"
+        assert await dispatch.call(*command) == b"+OK\r\n"
     await dispatch.until(lambda: not dispatch.clusters["mirror"].in_flight())
     assert not dispatch.clusters["main"].failures
     if copies is not NOWHERE:

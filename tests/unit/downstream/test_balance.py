@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from rproxy.downstream.balance import Balance, Ledger, Share
+from tests.support.fake_node import PATIENCE
 
 
 def inherited(share: Share) -> Share:
@@ -57,7 +58,7 @@ async def test_whoever_accepts_the_clients_end_up_even(ledger: Ledger) -> None:
     for _ in range(101):
         kept += not first.accept()
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while kept + len(second.adopted) < 101:
             await asyncio.sleep(0.001)
     assert sorted([kept, len(second.adopted)]) == [50, 51]
@@ -73,7 +74,7 @@ async def test_an_adopted_client_is_the_one_that_was_accepted(ledger: Ledger) ->
     with client:
         with accepted:
             assert first.balance.hand_over("redis", accepted)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not second.adopted:
                 await asyncio.sleep(0.001)
         (_, sock) = second.adopted[0]

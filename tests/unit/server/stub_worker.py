@@ -57,8 +57,6 @@ class StubWorker:
             self._lines += 1
             if line == b"die\n":
                 os._exit(3)
-            if line == b"hang\n":
-                time.sleep(3)  # noqa: ASYNC251 - as a worker that hangs does
             if line.startswith(b"ask "):
                 writer.write(json.dumps(await self._ask(line.split()[1].decode())).encode() + b"\n")
                 continue

@@ -23,7 +23,7 @@ from tests.support.described import entry
 from tests.support.fake_node import PATIENCE, SILENCE, Answer, Command, FakeNode, cluster_answers, echo
 from tests.support.proxy import config_of
 
-OP_TIMEOUT = "0.2s"
+OP_TIMEOUT = "20s"
 
 LEARNING = {b"COMMAND", b"INFO", b"MODULE"}
 """What a worker asks a node to get to know it."""
@@ -129,7 +129,8 @@ async def serve(start_node: StartNode) -> AsyncIterator[Serve]:
 def config(node: FakeNode, **keywords: Any) -> dict[str, Any]:
     """A configuration before ``node``; keywords as those of ``config_of``."""
     settings = {"op_timeout": OP_TIMEOUT, **keywords.pop("settings", {})}
-    made = config_of(str(node.endpoint), settings=settings, **keywords)
+    cluster = {"connect_timeout": OP_TIMEOUT, **keywords.pop("cluster", {})}
+    made = config_of(str(node.endpoint), settings=settings, cluster=cluster, **keywords)
     made["listeners"][0]["address"] = "127.0.0.1:0"
     return made
 
@@ -169,7 +170,7 @@ async def test_the_listener_answers_before_a_topology_is_known(start_node: Start
 
 async def test_the_janitor_ends_what_takes_too_long(start_node: StartNode, serve: Serve) -> None:
     node = await start_node({"GET": SILENCE})
-    served = await serve(config(node))
+    served = await serve(config(node, settings={"op_timeout": "0.2s"}))
     await served.until_ready()
     client = await served.connect()
     answer = await client.call("GET", "a")
@@ -277,14 +278,14 @@ async def test_a_drain_finishes_what_is_in_flight(start_node: StartNode, serve: 
         return echo(command)
 
     node = await start_node({"GET": later})
-    served = await serve(config(node, settings={"op_timeout": "5s"}))
+    served = await serve(config(node))
     await served.until_ready()
     client, idle = await served.connect(), await served.connect()
     assert await idle.call("PING") == b"+PONG\r\n"
     address = served.sockets.of_worker[0]["redis"].getsockname()
     client.send("GET", "a")
     await node.heard("GET")
-    draining = asyncio.create_task(served.worker.drain(5.0))
+    draining = asyncio.create_task(served.worker.drain(PATIENCE))
     assert await idle.read() == b""
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*address)
@@ -320,7 +321,12 @@ async def test_a_drain_before_any_topology_ends_too(start_node: StartNode, serve
 async def test_every_sample_is_in_the_table_of_metrics(start_node: StartNode, serve: Serve) -> None:
     first, second, mirror = await start_node(), await start_node({"GET": echo}), await start_node()
     served = await serve(
-        config(first, mirrors=[{"cluster": "mirror"}], mirror_address=str(mirror.endpoint)),
+        config(
+            first,
+            mirrors=[{"cluster": "mirror"}],
+            mirror_address=str(mirror.endpoint),
+            settings={"op_timeout": "1s"},
+        ),
     )
     await served.until_ready()
     client = await served.connect()

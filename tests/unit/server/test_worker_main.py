@@ -9,6 +9,7 @@ import pytest
 from rproxy.server.control import Channel, ControlError, Questioner, StartQuestion
 from rproxy.server.sockets import ListeningSockets
 from rproxy.server.worker_main import run_worker
+from tests.support.fake_node import PATIENCE
 from tests.unit.server.stub_worker import StubWorker
 
 
@@ -27,7 +28,7 @@ class Remote:
             message = StartQuestion(config, copies, 4).message()
             for copy in copies.values():
                 copy.detach()
-        await self.questioner.ask(message, 5)
+        await self.questioner.ask(message, PATIENCE)
         return self.workers[-1]
 
 
@@ -46,13 +47,13 @@ async def remote(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Remote]:
     remote = Remote(channel, questioner, asyncio.create_task(run_worker(theirs, make)))
     yield remote
     await channel.close()
-    await asyncio.wait_for(remote.living, 5)
+    await asyncio.wait_for(remote.living, PATIENCE)
     await listening
     asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
 
 
 async def ask(remote: Remote, question: str) -> Any:
-    return await remote.questioner.ask({"question": question}, 5)
+    return await remote.questioner.ask({"question": question}, PATIENCE)
 
 
 async def test_a_worker_is_started_with_its_id_and_answers(remote: Remote, make_config: Any) -> None:
@@ -67,27 +68,27 @@ async def test_a_worker_is_started_with_its_id_and_answers(remote: Remote, make_
 async def test_a_worker_that_cannot_start_says_why_and_ends(remote: Remote, make_config: Any) -> None:
     with pytest.raises(ControlError, match="the cluster is broken"):
         await remote.start(make_config(cluster="broken"))
-    await asyncio.wait_for(asyncio.shield(remote.living), 5)
+    await asyncio.wait_for(asyncio.shield(remote.living), PATIENCE)
 
 
 async def test_asked_to_drain_it_drains_and_ends(remote: Remote, make_config: Any) -> None:
     worker = await remote.start(make_config(drain_timeout=3.5))
     remote.channel.send({"question": "drain"})
-    await asyncio.wait_for(asyncio.shield(remote.living), 5)
+    await asyncio.wait_for(asyncio.shield(remote.living), PATIENCE)
     assert worker.drained_within == 3.5
 
 
 async def test_sigterm_drains_it_too(remote: Remote, make_config: Any) -> None:
     worker = await remote.start(make_config())
     signal.raise_signal(signal.SIGTERM)
-    await asyncio.wait_for(asyncio.shield(remote.living), 5)
+    await asyncio.wait_for(asyncio.shield(remote.living), PATIENCE)
     assert worker.drained_within == 1.0
 
 
 async def test_it_drains_when_its_supervisor_is_gone(remote: Remote, make_config: Any) -> None:
     worker = await remote.start(make_config())
     await remote.channel.close()
-    await asyncio.wait_for(asyncio.shield(remote.living), 5)
+    await asyncio.wait_for(asyncio.shield(remote.living), PATIENCE)
     assert worker.drained_within == 1.0
 
 
@@ -96,7 +97,7 @@ async def test_it_ends_at_once_when_its_supervisor_goes_during_the_drain(remote:
     worker = await remote.start(config)
     worker._clients = 1  # one that never leaves
     remote.channel.send({"question": "drain"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while worker.drained_within is None:
             await asyncio.sleep(0.01)
         await remote.channel.close()

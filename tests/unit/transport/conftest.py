@@ -10,8 +10,8 @@ from rproxy.resp.wire import Chunk
 from rproxy.transport.attach import HAS_EPOLL, make_turn, stop_turn
 from rproxy.transport.connection import Connection, Traffic, Turn
 from rproxy.transport.streams import StreamTransport
+from tests.support.fake_node import PATIENCE
 
-PATIENCE = 5.0
 NO_EPOLL = "the epoll transport exists in the compiled form only"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from rproxy.transport.connection import Turn
 from rproxy.transport.streams import StreamTransport
+from tests.support.fake_node import PATIENCE
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def test_a_socket_that_comes_after_the_close_is_closed(pairs: Any, turn: T
     transport.close()
     await turn.loop.connect_accepted_socket(lambda: transport, near)
     with far:
-        assert await asyncio.wait_for(turn.loop.sock_recv(far, 1), 5.0) == b""
+        assert await asyncio.wait_for(turn.loop.sock_recv(far, 1), PATIENCE) == b""
     assert (connection.events, troubles) == ([], [])
 
 

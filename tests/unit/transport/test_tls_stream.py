@@ -15,8 +15,7 @@ from rproxy.transport import tls_stream
 from rproxy.transport.attach import adopt, make_turn, stop_turn
 from rproxy.transport.connection import Turn
 from tests.support.certificates import Authority
-
-PATIENCE = 5.0
+from tests.support.fake_node import PATIENCE
 
 
 @pytest.fixture

@@ -383,10 +383,10 @@ async def test_each_request_has_its_own_deadline(start_node: Any, make_upstream:
         return echo(command)
 
     node = await start_node({"GET": late})
-    upstream = make_upstream(topology_of((node.endpoint,)))
+    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=0.6)
     upstream.send("GET", "old")
     await node.heard("GET")
-    await asyncio.sleep(0.1)  # half of the time limit: only the older one may meet it
+    await asyncio.sleep(0.5)  # so long the younger one has after the older one has met its time limit
     upstream.send("GET", "young")
     assert await upstream.replies.have(1) == [TIMEOUT.line(str(node.endpoint))]
     gate.set()

@@ -10,7 +10,7 @@ import pytest
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.pinned import IDLE_MOST, PinnedConnection, Pins, PinsFullError
-from tests.support.fake_node import CLOSE, SILENCE, FakeNode
+from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, FakeNode
 from tests.support.upstream import Upstream, topology_of
 
 NOWHERE = Endpoint("127.0.0.1", 1)
@@ -36,7 +36,7 @@ def packed(*lines: str) -> bytes:
 async def ask(connection: PinnedConnection, *lines: str) -> list[bytes] | None:
     answer: asyncio.Future[list[bytes] | None] = asyncio.get_running_loop().create_future()
     connection.ask(packed(*lines), len(lines), answer.set_result)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         return await answer
 
 

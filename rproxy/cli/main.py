@@ -67,14 +67,15 @@ def main() -> None:
 @click.option("--admin", metavar="ADDRESS", help="Where metrics and health are served: host:port.")
 @click.option("--workers", type=int, metavar="N", help="Processes on the same port.")
 def serve(path: str | None, **flags: Any) -> None:
-    """Run the proxy until SIGTERM or Ctrl-C.
+    """Run the proxy until SIGTERM or Ctrl-C. SIGHUP, or a change of FILE, has it read again.
 
     Without a file, --seed is needed; --listen is 127.0.0.1:6380 unless given.
     """
     config = _config(path, {name: value for name, value in flags.items() if value not in (None, ())})
+    from rproxy.config.source import ConfigFile
     from rproxy.server.run import run
 
-    click.get_current_context().exit(run(config))
+    click.get_current_context().exit(run(config, ConfigFile(path) if path is not None else None))
 
 
 @main.command()

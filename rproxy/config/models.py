@@ -261,5 +261,8 @@ class Config(Section):
     drain_timeout: Duration = 10.0
     """The time to finish what is in flight on SIGTERM before the process ends."""
 
+    watch_config: Flag = True
+    """Apply the configuration file, and those of passwords, when they change; otherwise on SIGHUP alone."""
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = "info"
     """The least weight of a message that is logged."""

@@ -48,6 +48,11 @@ class ProxyProcess:
         return self._started.pid
 
     @property
+    def config_file(self) -> Path:
+        """The file that it was started with. Raises ``RuntimeError`` if it does not run."""
+        return self._log.with_name("rproxy.yaml")
+
+    @property
     def is_running(self) -> bool:
         """Whether the process exists."""
         return self._process is not None and self._process.poll() is None

@@ -40,6 +40,29 @@ def begin(session: Session, users: Users) -> None:
             session.client.trust(False)
 
 
+def renew(session: Session, before: Users, now: Users) -> bool:
+    """Let the client be who it is, among the users that there are now; false if there is no such user any more.
+
+    As in Redis, who has come in stays in, whatever becomes of the password, with the rules of now. But who has shown
+    none, since none was needed, has to if one is needed now.
+    """
+    is_stranger = State.UNAUTHENTICATED in session.states
+    has_shown_none = session.user.name == DEFAULT and before.default.is_welcome_without_password
+    if is_stranger or has_shown_none:
+        was_subscribed = session.subscriber is not None
+        session.leave(State.UNAUTHENTICATED)
+        begin(session, now)
+        is_in = State.UNAUTHENTICATED not in session.states
+        if is_in and session.client is not None:
+            session.client.trust(True)
+        return is_in or not was_subscribed
+    user = now.find(session.user.name)
+    if user is None or (user.name == DEFAULT and not user.is_on):
+        return False
+    _become(session, user)
+    return True
+
+
 def authenticate(command: Command, context: Context, name: bytes, password: bytes) -> bytes | None:
     """Let the client be the user ``name`` from now on; the error if the password is wrong, and it stays who it was."""
     user = context.users.authenticate(name, password)

@@ -31,10 +31,14 @@ class Dispatcher:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._commands = context.commands
-        self._counts = context.counts_commands
-        self._only_route = context.only_route
-        serve_questions(context)
+        self.renew()
         context.pause.carry_on = self.carry_on
+
+    def renew(self) -> None:
+        """The context has other routes or settings."""
+        self._counts = self.context.counts_commands
+        self._only_route = self.context.only_route
+        serve_questions(self.context)
 
     # -- the fast path
 

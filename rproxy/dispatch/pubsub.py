@@ -115,6 +115,28 @@ class _Subscribing:
             subscriptions.release(claim)
 
 
+def follow_routes(session: Session, context: Context) -> int:
+    """Have what the client is subscribed to come from where the routes lead now; how many topics do not yet.
+
+    Its messages come from the old cluster until the new one has confirmed: around that moment one may come twice. What
+    no route leads to any more is unsubscribed, as by Redis when a slot leaves a node.
+    """
+    subscriber = session.subscriber
+    if subscriber is None:
+        return 0
+    missing = 0
+    for kind in Kind:
+        for name in subscriber.names(kind):
+            route = context.route_of(name) if kind is Kind.SHARD else context.keyless_route()
+            if route is None:
+                subscriber.remove(kind, name)
+                subscriber.tell(_confirmation(session, kind.unsubscribe, name, subscriber.count(kind)))
+                continue
+            shown = route.rule.upstream_key(name) if kind is Kind.SHARD else name
+            missing += subscriber.move(kind, name, route.cluster.subscriptions, shown)
+    return missing
+
+
 def unsubscribe(command: Command, context: Context) -> bytes | None:
     """UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE [name …]: without names, of everything of this kind."""
     kind = _KINDS[command.spec.name]

@@ -17,3 +17,10 @@ class BoundRoute:
         self.cluster = cluster
         self.mirrors = mirrors
         self.is_direct = not rule.remove_prefix
+
+    def rebind(self, rule: Route, cluster: Cluster, mirrors: tuple[Mirror, ...]) -> None:
+        """Lead elsewhere from now on: for transactions too that began before."""
+        self.rule = rule
+        self.cluster = cluster
+        self.mirrors = mirrors
+        self.is_direct = not rule.remove_prefix

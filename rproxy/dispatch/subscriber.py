@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rproxy.dispatch.session import Session, State
 from rproxy.resp import encode
-from rproxy.upstream.subscription import Claim, Kind, strings_of
+from rproxy.upstream.subscription import Claim, Kind, Topic, strings_of
 from rproxy.upstream.subscriptions import Subscriptions
 
 Held = tuple[Subscriptions, Claim]
@@ -15,11 +15,12 @@ Held = tuple[Subscriptions, Claim]
 class Subscriber:
     """The subscriptions of a session, by the names that its client knows. It exists as long as the client has any."""
 
-    __slots__ = ("_held", "_session")
+    __slots__ = ("_held", "_moving", "_session")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._held: dict[Kind, dict[bytes, Held]] = {kind: {} for kind in Kind}
+        self._moving: set[tuple[Kind, bytes]] = set()
 
     def add(self, kind: Kind, name: bytes, subscriptions: Subscriptions, claim: Claim) -> None:
         """Hear what comes to a claim that was confirmed."""
@@ -28,8 +29,40 @@ class Subscriber:
             session.subscriber = self
             session.at_close.add(self.forget_all)
         self._held[kind][name] = subscriptions, claim
-        subscriptions.listen(claim, self._hear if claim.subscription.topic.name == name else self._hear_as(name))
+        self._listen(name, subscriptions, claim)
         self.settle_state()
+
+    def _listen(self, name: bytes, subscriptions: Subscriptions, claim: Claim) -> None:
+        subscriptions.listen(claim, self._hear if claim.subscription.topic.name == name else self._hear_as(name))
+
+    def move(self, kind: Kind, name: bytes, there: Subscriptions, shown: bytes) -> bool:
+        """Hear of it through ``there``, called ``shown`` there, as soon as that is confirmed; whether it is not yet.
+
+        If it is refused there, everything stays as it is.
+        """
+        if self._held[kind][name][0] is there:
+            return False
+        if (kind, name) in self._moving:
+            return True
+        loop = there.cluster.turn.loop
+
+        def on_settled(error: bytes | None) -> None:
+            loop.call_soon(lambda: self._finish_move(kind, name, (there, claim), error))
+
+        claim = there.claim(Topic(kind, shown), on_settled)
+        return True
+
+    def _finish_move(self, kind: Kind, name: bytes, new: Held, error: bytes | None) -> None:
+        self._moving.discard((kind, name))
+        if error is not None:
+            return
+        old = self._held[kind].get(name)
+        if old is None or old[0] is new[0]:  # unsubscribed meanwhile, and perhaps subscribed anew
+            new[0].release(new[1])
+            return
+        old[0].release(old[1])
+        self._held[kind][name] = new
+        self._listen(name, *new)
 
     def remove(self, kind: Kind, name: bytes) -> None:
         """Hear of it no more, if it was heard of."""
@@ -73,6 +106,11 @@ class Subscriber:
             session.enter(State.SUBSCRIBED)
         else:
             session.leave(State.SUBSCRIBED)
+
+    def tell(self, data: bytes) -> None:
+        """Send the client ``data``, one whole push message."""
+        if self._session.client is not None:
+            self._session.client.push(data)
 
     def _hear(self, in_resp2: bytes, in_resp3: bytes) -> None:
         session = self._session

@@ -56,8 +56,12 @@ class DownstreamConnection(Connection):
         self._dispatcher = listener.dispatcher
         self._scanner: RequestScanner | None = None
         self._strict_scanner: RequestScanner | None = None
-        self._max_in_flight = listener.max_in_flight
-        self._output_limit = listener.output_limit
+        self.renew_limits()
+
+    def renew_limits(self) -> None:
+        """Take the limits from the listener, which may have others now."""
+        self._max_in_flight = self.listener.max_in_flight
+        self._output_limit = self.listener.output_limit
 
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
         """Dispatch every whole command, as far as there is room for their replies."""
@@ -139,6 +143,21 @@ class DownstreamConnection(Connection):
         self._watch(self.is_throttled or self.is_finishing)
         if then is not None and not self.replies.is_closed:
             then()
+
+    def settle_down(self) -> None:
+        """Hold until every command so far has been answered, unless it is held already: then no other is under way.
+
+        What waits for the replies is a place of its own, whose reply has no bytes.
+        """
+        if self.is_finishing or self.session.is_held or not self.replies.pending():
+            return
+        token = self.replies.open()
+
+        def go_on() -> None:
+            self.replies.deliver(token, b"", 0, 0)
+            self.session.release()
+
+        self.session.settle(go_on)
 
     def trust(self, is_trusted: bool) -> None:
         """Whether commands may be of any size. While they may not, the client has a scanner of its own."""

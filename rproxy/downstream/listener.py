@@ -42,27 +42,57 @@ class Listener:
         next_client_id: Callable[[], int],
         balance: Balance | None = None,
     ) -> None:
-        limits = settings.limits
-        self.name = settings.name
-        self.settings = settings
         self.turn = turn
         self.traffic = Traffic()
         self.dispatcher = dispatcher
-        self.max_in_flight = limits.max_in_flight_per_client
-        self.output_limit = limits.output_buffer_limit
-        self.max_clients = limits.max_clients
-        self.idle_timeout = limits.client_idle_timeout
-        self.tls = Certificates(settings.tls, f"listener {settings.name}") if settings.tls is not None else None
+        self.former_name = settings.name
+        self._set_up(settings)
         self.protocol_errors = 0
         self.rejected = 0
         self.connections: set[DownstreamConnection] = set()
-        self.scanner = self.make_scanner()
         self._socket = sock
         self._next_client_id = next_client_id
         self._balance = balance
         self._is_accepting = False
         self._is_open = False
         self._idle_checked_at = 0.0
+
+    def _set_up(self, settings: ListenerConfig) -> None:
+        limits = settings.limits
+        self.name = settings.name
+        self.settings = settings
+        self.max_in_flight = limits.max_in_flight_per_client
+        self.output_limit = limits.output_buffer_limit
+        self.max_clients = limits.max_clients
+        self.idle_timeout = limits.client_idle_timeout
+        self.tls = Certificates(settings.tls, f"listener {settings.name}") if settings.tls is not None else None
+        self.scanner = self.make_scanner()
+
+    def reconfigure(self, settings: ListenerConfig) -> None:
+        """Go by other settings from now on; clients stay, and have the new limits. TLS is for those that come."""
+        self.former_name = self.name
+        self._set_up(settings)
+        for connection in self.connections:
+            connection.renew_limits()
+
+    def move(self, sock: socket.socket) -> None:
+        """Accept clients at ``sock`` from now on, and those that wait at the old socket."""
+        if sock is self._socket:
+            return
+        if self._is_accepting:
+            self._on_readable()
+        self._pause_accepting()
+        self._socket = sock
+        sock.setblocking(False)
+        self._accept_again()
+
+    def settle_clients(self) -> None:
+        """Have every client's next command wait until its earlier ones have been answered.
+
+        Commands that take another way from now on would overtake those that are under way.
+        """
+        for connection in self.connections:
+            connection.settle_down()
 
     def renew_scanner(self) -> None:
         """A fresh scanner for the clients that are not in the middle of a command."""
@@ -172,10 +202,11 @@ class Listener:
             if is_silent and not connection.replies.pending():
                 connection.close()
 
-    def finish(self) -> None:
+    def finish(self, *, keeps_socket: bool = False) -> None:
         """Refuse new clients; let every other have the replies of what it sent, then close it."""
         self.stop_accepting()
-        self._socket.close()
+        if not keeps_socket:
+            self._socket.close()
         for connection in list(self.connections):
             connection.finish()
 

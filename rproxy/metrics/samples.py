@@ -57,6 +57,15 @@ def since(samples: Iterable[Sample], before: Iterable[Sample]) -> list[Sample]:
     return [(name, labels, _less(value, counted.get((name, labels)))) for name, labels, value in samples]
 
 
+def shortfall(samples: Iterable[Sample], before: Iterable[Sample]) -> list[Sample]:
+    """What was counted in ``before`` and is not in ``samples``, merged as they are: by what has gone meanwhile."""
+    return [sample for sample in since(before, samples) if _has_counted(sample[2])]
+
+
+def _has_counted(value: Value) -> bool:
+    return any(value.counts) if isinstance(value, Histogram) else value > 0
+
+
 def _less(value: Value, before: Value | None) -> Value:
     if isinstance(value, Histogram) and isinstance(before, Histogram):
         return Histogram(list(map(sub, value.counts, before.counts)), value.seconds - before.seconds)

@@ -108,6 +108,12 @@ METRICS = (
     ),
     _gauge("workers_configured", "Workers that should run.", merge=Merge.MAX),
     _gauge("workers_alive", "Workers that run and answered this scrape."),
+    _counter("config_reloads", "Attempts to apply another configuration (success, failure).", "result"),
+    _gauge(
+        "config_last_reload_successful",
+        "Whether the last attempt succeeded (1), or the old configuration is in force (0).",
+    ),
+    _gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read, in Unix time."),
     _counter("worker_restarts", "Workers started again because they had ended."),
     _gauge("start_time_seconds", "When the oldest process started, in Unix time.", merge=Merge.MIN),
     _gauge("resident_memory_bytes", "Resident memory of all processes."),

@@ -2,7 +2,8 @@
 
 The supervisor asks ``{"question": NAME}`` and the worker replies ``{"question": NAME, "answer": …}``, or ``"error"`` in
 place of the answer. The first question is ``start``, which carries what a worker needs; ``drain`` is answered by the
-end of the channel. By that end each process learns that the other one is gone.
+end of the channel. By that end each process learns that the other one is gone. ``reload`` carries another
+configuration; the listening sockets that it needs have been sent before, through a socket pair of their own.
 
 A worker asks all others by ``{"ask": NUMBER, "argument": …}``. The supervisor puts the argument to each of them as the
 question ``crew`` and sends what they answered, ``{"question": "answers", "number": NUMBER, "answers": […]}``. By
@@ -79,6 +80,17 @@ class Channel:
             await self._writer.wait_closed()
 
 
+def config_text(config: Config) -> str:
+    """A configuration as text: pickled, since as JSON it would show no secret, and both sides are one program."""
+    return base64.b64encode(pickle.dumps(config)).decode()
+
+
+def config_of(text: str) -> Config:
+    """The configuration of ``config_text``."""
+    config: Config = pickle.loads(base64.b64decode(text))  # noqa: S301 - from our own supervisor
+    return config
+
+
 @dataclass(frozen=True, slots=True)
 class StartQuestion:
     """What a worker needs to start: the inherited sockets have the same descriptors in both processes."""
@@ -95,13 +107,10 @@ class StartQuestion:
         return [*(sock.fileno() for sock in self.sockets.values()), *shared]
 
     def message(self) -> Message:
-        """As the supervisor sends it.
-
-        The configuration is pickled, since written as JSON it would show no secret, and both sides are one program.
-        """
+        """As the supervisor sends it."""
         return {
             "question": "start",
-            "config": base64.b64encode(pickle.dumps(self.config)).decode(),
+            "config": config_text(self.config),
             "sockets": {name: sock.fileno() for name, sock in self.sockets.items()},
             "worker_id": self.worker_id,
             "share": astuple(self.share) if self.share is not None else None,
@@ -111,7 +120,7 @@ class StartQuestion:
     def read(cls, message: Message) -> StartQuestion:
         """As the worker gets it."""
         return cls(
-            pickle.loads(base64.b64decode(message["config"])),  # noqa: S301 - from our own supervisor
+            config_of(message["config"]),
             {name: socket.socket(fileno=descriptor) for name, descriptor in message["sockets"].items()},
             message["worker_id"],
             Share(*message["share"]) if message["share"] is not None else None,

@@ -14,6 +14,9 @@ from rproxy.downstream.balance import Share
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, merge
 
+NewSockets = list[dict[str, socket.socket]]
+"""For each worker, in the order of their ids, listening sockets by the name of their listener."""
+
 log = logging.getLogger("rproxy.server")
 
 
@@ -31,6 +34,9 @@ class WorkerLike(Protocol):
 
     async def start(self) -> None:
         """Serve clients from now on."""
+
+    async def reload(self, config: Config, sockets: dict[str, socket.socket], /) -> None:
+        """Go by ``config`` from now on, dropping nobody; ``sockets`` are those of listeners that need new ones."""
 
     async def drain(self, seconds: float, /) -> bool:
         """Accept no more and finish what is in flight; true if all was finished within ``seconds``."""
@@ -73,6 +79,12 @@ class Crew(Protocol):
     async def start(self) -> None:
         """Start every worker. Raises ``StartError``."""
 
+    async def reload(self, config: Config, sockets: NewSockets) -> list[str]:
+        """Have every worker go by ``config``; what went wrong, a line for each worker that did not.
+
+        ``sockets`` are those of listeners that need new ones. One reload at a time.
+        """
+
     async def drain(self) -> None:
         """Have every worker drain within the configured time, then end."""
 
@@ -95,6 +107,16 @@ class SoleWorker:
         """See ``Crew``."""
         await self._worker.start()
 
+    async def reload(self, config: Config, sockets: NewSockets) -> list[str]:
+        """See ``Crew``."""
+        self._drain_timeout = config.drain_timeout
+        try:
+            await self._worker.reload(config, sockets[0])
+        except Exception as error:  # whatever it is, the clients come first
+            log.exception("the new configuration could not be taken over")
+            return [f"{type(error).__name__}: {error}"]
+        return []
+
     async def drain(self) -> None:
         """See ``Crew``."""
         await drain(self._worker, self._drain_timeout)
@@ -113,12 +135,13 @@ class CrewSource:
 
     def __init__(self, crew: Crew, config: Config) -> None:
         self.is_draining = False
+        self.config = config
+        self.more_samples: Callable[[], list[Sample]] = list
         self._crew = crew
-        self._config = config
 
     async def samples(self) -> list[Sample]:
         """The metrics of all workers, merged."""
-        return merge([await self._crew.samples()])
+        return merge([await self._crew.samples(), self.more_samples()])
 
     async def clusters(self) -> list[dict[str, Any]]:
         """The clusters of every worker, whose id is in ``worker``."""
@@ -130,14 +153,14 @@ class CrewSource:
         if self.is_draining:
             return False, "draining"
         answers = await self._crew.ask("readiness")
-        silent = set(range(self._config.workers)) - set(answers)
+        silent = set(range(self.config.workers)) - set(answers)
         if silent:
             return False, f"no answer from worker {', '.join(map(str, sorted(silent)))}"
         return next(((False, reason) for is_ready, reason in answers.values() if not is_ready), (True, "ready"))
 
     def config_dump(self) -> dict[str, Any]:
         """The effective configuration, secrets masked."""
-        return masked(self._config)
+        return masked(self.config)
 
 
 def crew_samples(*, configured: int, alive: int, restarts: int) -> list[Sample]:

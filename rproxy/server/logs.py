@@ -17,6 +17,11 @@ def set_up_logs(level: str, who: str = "") -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
+def set_log_level(level: str) -> None:
+    """Log events of ``level`` and above from now on."""
+    logging.getLogger().setLevel(level.upper())
+
+
 class LineFormatter(logging.Formatter):
     """``2030-01-31T12:00:00.000Z WARNING rproxy.topology: what happened``, always one line.
 

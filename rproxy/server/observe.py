@@ -24,9 +24,11 @@ def samples_of(worker: Worker) -> list[Sample]:
         samples += _of_context(context)
     samples.append(("rproxy_commands_learned", (), len(worker.catalog.learned)))
     for cluster in worker.clusters.values():
-        samples += _of_cluster(cluster, worker.catalog)
+        samples += of_cluster(cluster, worker.catalog)
         samples += _of_topology(cluster)
-    return samples
+    for cluster in worker.retired:
+        samples += of_cluster(cluster, worker.catalog)
+    return samples + worker.departed
 
 
 def _of_listener(listener: Listener) -> Iterator[Sample]:
@@ -53,7 +55,8 @@ def _of_context(context: Context) -> Iterator[Sample]:
             yield "rproxy_mirror_dropped_total", labels, mirror.dropped
 
 
-def _of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
+def of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
+    """What a cluster has counted, and how busy it is."""
     labels = (cluster.name,)
     traffic = cluster.traffic
     for index, stats in cluster.counted():

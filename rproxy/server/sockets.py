@@ -7,11 +7,13 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from rproxy.config.changes import kept_sockets
 from rproxy.config.converters import Address, host_port_text
-from rproxy.config.models import Config
+from rproxy.config.models import Config, ListenerConfig
 from rproxy.errors import StartError
 from rproxy.transport.keepalive import keep_alive
 
@@ -31,36 +33,71 @@ class ListeningSockets:
 
     def __init__(self, config: Config) -> None:
         self.of_worker: list[dict[str, socket.socket]] = [{} for _ in range(config.workers)]
-        self.addresses: list[str] = []
+        self._config = config
+        self._unused: list[socket.socket] = []
         self._paths: dict[str, int] = {}
-        try:
-            for listener in config.listeners:
-                self._open(listener.name, listener.address)
-        except BaseException:
-            self.close()
-            raise
+        self.of_worker = self._open_all(config.listeners)
 
-    def _open(self, name: str, address: Address) -> None:
-        if address.is_unix:
-            shared = listen(address)
-            self._paths[address.path] = os.stat(address.path).st_ino
-            opened = [shared] * len(self.of_worker)
-        else:
-            opened = listen_together(address, len(self.of_worker))
-        for sockets, sock in zip(self.of_worker, opened, strict=True):
-            sockets[name] = sock
-        self.addresses.append(address_of(opened[0]))
+    @property
+    def addresses(self) -> list[str]:
+        """Where they listen, in the order of the configuration."""
+        return [address_of(self.of_worker[0][listener.name]) for listener in self._config.listeners]
+
+    def open_new(self, config: Config) -> list[dict[str, socket.socket]]:
+        """For each worker, the sockets of the listeners of ``config`` that are not there. Raises ``StartError``."""
+        kept = kept_sockets(self._config, config)
+        return self._open_all([listener for listener in config.listeners if listener.name not in kept])
+
+    def adopt(self, config: Config, new: list[dict[str, socket.socket]]) -> None:
+        """Be those of ``config``, with what ``open_new`` gave. What is not needed stays open until ``close_unused``."""
+        kept = kept_sockets(self._config, config)
+        before = self.of_worker
+        self.of_worker = [
+            {name: had[old] for name, old in kept.items()} | more for had, more in zip(before, new, strict=True)
+        ]
+        self._config = config
+        needed = {sock for sockets in self.of_worker for sock in sockets.values()}
+        self._unused += {sock for sockets in before for sock in sockets.values()} - needed
+
+    def close_unused(self) -> None:
+        """Close the sockets of listeners that are no more."""
+        for sock in self._unused:
+            sock.close()
+        self._unused.clear()
+        needed = {listener.address.path for listener in self._config.listeners}
+        self._remove([path for path in self._paths if path not in needed])
+
+    def _open_all(self, listeners: Iterable[ListenerConfig]) -> list[dict[str, socket.socket]]:
+        opened: list[dict[str, socket.socket]] = [{} for _ in self.of_worker]
+        try:
+            for listener in listeners:
+                for sockets, sock in zip(opened, self._open(listener.address), strict=True):
+                    sockets[listener.name] = sock
+        except BaseException:
+            _close_all(opened)
+            self._remove([listener.address.path for listener in listeners if listener.name in opened[0]])
+            raise
+        return opened
+
+    def _open(self, address: Address) -> list[socket.socket]:
+        if not address.is_unix:
+            return listen_together(address, len(self.of_worker))
+        shared = listen(address)
+        self._paths[address.path] = os.stat(address.path).st_ino
+        return [shared] * len(self.of_worker)
 
     def close(self) -> None:
         """Close them and remove the Unix sockets, unless someone else has opened one at the same path since."""
-        for sockets in self.of_worker:
-            for sock in sockets.values():
-                sock.close()
-        for path, inode in self._paths.items():
+        self.close_unused()
+        _close_all(self.of_worker)
+        self._remove(list(self._paths))
+
+    def _remove(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            inode = self._paths.pop(path, None)
             with contextlib.suppress(FileNotFoundError):
-                if os.stat(path).st_ino == inode:
+                if inode is not None and os.stat(path).st_ino == inode:
                     os.unlink(path)
-        self._paths.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +106,12 @@ class ListeningSockets:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _close_all(of_worker: Iterable[dict[str, socket.socket]]) -> None:
+    for sockets in of_worker:
+        for sock in sockets.values():
+            sock.close()
 
 
 def listen_together(address: Address, count: int) -> list[socket.socket]:

@@ -13,13 +13,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from rproxy.config.changes import kept_sockets
 from rproxy.config.models import Config
 from rproxy.downstream.balance import Ledger
 from rproxy.errors import StartError
 from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, from_json, lasting, merge
 from rproxy.server.control import ControlError, Message, StartQuestion
-from rproxy.server.crew import crew_samples
+from rproxy.server.crew import NewSockets, crew_samples
 from rproxy.server.sockets import ListeningSockets
 from rproxy.server.worker_process import WorkerProcess
 
@@ -72,6 +73,10 @@ class Supervisor:
         start = StartQuestion(self._config, sockets, worker_id, share)
         worker = self._workers[worker_id] = await WorkerProcess.spawn(start, self._command, self._on_request)
         log.info("worker %d runs as process %d", worker_id, worker.pid)
+        if worker.config is not self._config:  # another one came while it started
+            trouble = await self._reload(worker, self._config)
+            if trouble:
+                log.warning("%s", trouble)
 
     async def _keep(self, worker_id: int) -> None:
         """Whenever the worker ends, start it again."""
@@ -99,6 +104,23 @@ class Supervisor:
         # Its counts stay: a sum that fell would look like a restart of everything, and its rate like a spike.
         self._departed = merge([self._departed, lasting(worker.last_samples)])
         return f"ended with {ending}"
+
+    async def reload(self, config: Config, sockets: NewSockets) -> list[str]:
+        """See ``Crew``. Workers that are started later go by it too."""
+        self._config = config
+        workers = list(self._workers.values())
+        troubles = await asyncio.gather(*(self._reload(worker, config) for worker in workers))
+        return [trouble for trouble in troubles if trouble]
+
+    async def _reload(self, worker: WorkerProcess, config: Config) -> str:
+        """Have one worker go by ``config``; what went wrong, in a line, empty if nothing did."""
+        kept = kept_sockets(worker.config, config)
+        sockets = self._sockets.of_worker[worker.worker_id]
+        try:
+            await worker.reload(config, {name: sock for name, sock in sockets.items() if name not in kept})
+        except ControlError as error:
+            return f"worker {worker.worker_id} goes on with the old configuration: {error}"
+        return ""
 
     async def drain(self) -> None:
         """Have every worker drain; one that has not ended well after the drain time-out is killed."""

@@ -8,6 +8,7 @@ the memory of prometheus_client.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import socket
 import sys
@@ -18,12 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import rproxy
+from rproxy.config.models import Config
 from rproxy.errors import StartError
 from rproxy.metrics.samples import Sample
-from rproxy.server.control import Channel, ControlError, Message, Questioner, StartQuestion
+from rproxy.server import parcels
+from rproxy.server.control import Channel, ControlError, Message, Questioner, StartQuestion, config_text
 
 START_WITHIN = 30.0
 """Seconds a worker has to open its listeners."""
+RELOAD_WITHIN = 30.0
+"""Seconds a worker has to take over another configuration."""
 OnRequest = Callable[["WorkerProcess", Message], None]
 _PACKAGES = Path(rproxy.__file__).parents[1]
 
@@ -38,13 +43,24 @@ def worker_command() -> list[str]:
 
 
 class WorkerProcess:
-    """One worker process. Make it with ``spawn``. ``last_samples`` is for its supervisor to remember them."""
+    """One worker process. Make it with ``spawn``. ``last_samples`` is for its supervisor to remember them.
+
+    ``config`` is what it goes by.
+    """
 
     def __init__(
-        self, worker_id: int, process: asyncio.subprocess.Process, channel: Channel, on_request: OnRequest | None
+        self,
+        start: StartQuestion,
+        process: asyncio.subprocess.Process,
+        channel: Channel,
+        parcel_end: socket.socket,
+        on_request: OnRequest | None,
     ) -> None:
-        self.worker_id = worker_id
+        self.worker_id = start.worker_id
+        self.config = start.config
         self.last_samples: list[Sample] = []
+        self._parcel_end = parcel_end
+        self._reloads = itertools.count()
         self._process = process
         self._questioner = Questioner(channel, partial(on_request, self) if on_request is not None else None)
         self._channel = channel
@@ -59,16 +75,19 @@ class WorkerProcess:
         ``on_request`` takes what it wants of the other workers.
         """
         ours, theirs = socket.socketpair()
-        with theirs:
-            inherited = [theirs.fileno(), *start.descriptors()]
+        parcel_end, their_parcel_end = parcels.pair()
+        parcel_end.setblocking(False)
+        with theirs, their_parcel_end:
+            inherited = [theirs.fileno(), their_parcel_end.fileno(), *start.descriptors()]
             process = await asyncio.create_subprocess_exec(
                 *command,
                 str(theirs.fileno()),
+                str(their_parcel_end.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=inherited,
                 start_new_session=True,  # Ctrl-C is the supervisor's to handle
             )
-        worker = cls(start.worker_id, process, await Channel.open(ours), on_request)
+        worker = cls(start, process, await Channel.open(ours), parcel_end, on_request)
         try:
             await worker._questioner.ask(start.message(), START_WITHIN)
         except BaseException as error:
@@ -92,6 +111,16 @@ class WorkerProcess:
         if self._channel.has_room():
             self._channel.send(message)
 
+    async def reload(self, config: Config, sockets: dict[str, socket.socket]) -> None:
+        """Have it go by ``config``, with the ``sockets`` that it has not. Raises ``ControlError`` if it does not."""
+        try:
+            parcels.send(self._parcel_end, sockets)
+        except OSError as error:
+            raise ControlError(f"the listening sockets cannot be sent: {error.strerror}") from None
+        message = {"question": "reload", "number": next(self._reloads), "sockets": len(sockets)}
+        await self.ask({**message, "config": config_text(config)}, RELOAD_WITHIN)
+        self.config = config
+
     def begin_drain(self) -> None:
         """Have it drain and end."""
         self._channel.send({"question": "drain"})
@@ -101,6 +130,7 @@ class WorkerProcess:
         status = await self._process.wait()
         await asyncio.wait([self._listening])
         await self._channel.close()
+        self._parcel_end.close()
         return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
 
     async def kill(self) -> None:

@@ -208,6 +208,26 @@ class Cluster:
         self.subscriptions.on_swap()
         self._leave_parking()
 
+    def reconfigure(
+        self, settings: ClusterConfig, read_policy: ReadPolicy, *, op_timeout: float, follows_redirections: bool
+    ) -> None:
+        """Go by other settings from now on, with pools made anew; the old ones answer what is in flight, then close."""
+        self.settings = settings
+        self.read_policy = read_policy
+        self.op_timeout = op_timeout
+        self.follows_redirections = follows_redirections
+        self.tls = Certificates(settings.tls, f"cluster {settings.name}") if settings.tls is not None else None
+        self.parking.most = settings.max_parked
+        self._retired += self._pools.values()
+        self._pools = {}
+        self._shards = [self._shard_pools(shard, {}) for shard in self.topology.shards]
+        self._leave_parking()
+
+    def is_idle(self) -> bool:
+        """Whether nobody waits for anything of it, or listens to it."""
+        in_use, _ = self.pinned()
+        return not (self.in_flight() or len(self.parking) or in_use or len(self.subscriptions.topics))
+
     def _shard_pools(self, shard: Shard, before: dict[tuple[Endpoint, bool], Pool]) -> ShardPools:
         def pool(endpoint: Endpoint) -> Pool:
             key = (endpoint, endpoint != shard.primary)

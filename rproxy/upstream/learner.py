@@ -36,7 +36,7 @@ class Learner:
     """
 
     def __init__(self, cluster: Cluster, catalog: Catalog, servers: dict[str, ServerFacts] | None = None) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._catalog = catalog
         self._servers = servers
         self._task: asyncio.Task[None] | None = None
@@ -47,16 +47,18 @@ class Learner:
 
     def start(self) -> None:
         """Begin, as soon as there is a topology."""
-        if self._cluster.refresher is not None:
-            self._cluster.refresher.on_topology = self._is_due.set
+        if self.cluster.refresher is not None:
+            self.cluster.refresher.on_topology = self._is_due.set
         self._catalog.on_unknown.append(self._on_unknown)
-        self._task = self._cluster.turn.loop.create_task(self._run())
+        self._task = self.cluster.turn.loop.create_task(self._run())
 
     async def stop(self) -> None:
         """Ask no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        task, self._task = self._task, None
+        if task is not None:
+            self._catalog.on_unknown.remove(self._on_unknown)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def _on_unknown(self) -> None:
         """A client sent a command that nobody has told of: perhaps the nodes know it by now."""
@@ -64,12 +66,12 @@ class Learner:
             self._is_due.set()
 
     def _now(self) -> float:
-        return self._cluster.turn.loop.time()
+        return self.cluster.turn.loop.time()
 
     async def _run(self) -> None:
         while True:
             self._is_due.clear()
-            is_told = await self.learn() if self._cluster.topology.covered else True
+            is_told = await self.learn() if self.cluster.topology.covered else True
             with suppress(TimeoutError):
                 async with asyncio.timeout(PERIOD if is_told else RETRY):
                     await self._is_due.wait()
@@ -82,19 +84,19 @@ class Learner:
             await self._get_to_know(endpoint)
             entries = await self._ask(endpoint)
         except DialError as error:
-            self._tell(f"cluster {self._cluster.name}: {endpoint} does not tell its commands: {error}")
+            self._tell(f"cluster {self.cluster.name}: {endpoint} does not tell its commands: {error}")
             return False
         self._tell("")
         found = self._catalog.learn(entries)
         if found:
             shown = [spec.name.decode().lower() for spec in found[:_SHOWN]]
             more = ["…"] if len(found) > _SHOWN else []
-            log.info("cluster %s: learned %d commands: %s", self._cluster.name, len(found), ", ".join(shown + more))
+            log.info("cluster %s: learned %d commands: %s", self.cluster.name, len(found), ", ".join(shown + more))
         return True
 
     def _next_endpoint(self) -> Endpoint:
         """The healthiest node that was not asked in this round."""
-        known = self._cluster.known_endpoints()
+        known = self.cluster.known_endpoints()
         if not set(known) - self._asked:
             self._asked.clear()
         endpoint = next(endpoint for endpoint in known if endpoint not in self._asked)
@@ -117,17 +119,17 @@ class Learner:
         """Keep what the node says of itself for whoever asked for it. Raises ``DialError``."""
         if self._servers is not None:
             info, modules = await self._questions(endpoint, [b"INFO", b"server"], [b"MODULE", b"LIST"])
-            self._servers[self._cluster.name] = facts_of(info, modules)
+            self._servers[self.cluster.name] = facts_of(info, modules)
 
     async def _question(self, endpoint: Endpoint, question: list[bytes]) -> Any:
         (answer,) = await self._questions(endpoint, question)
         return answer
 
     async def _questions(self, endpoint: Endpoint, *questions: list[bytes]) -> list[Any]:
-        settings = self._cluster.settings
+        settings = self.cluster.settings
         limit = settings.cluster_refresh_timeout
         commands = handshake(settings, endpoint)
-        return await ask(endpoint, commands, questions, settings.connect_timeout, limit, self._cluster.tls)
+        return await ask(endpoint, commands, questions, settings.connect_timeout, limit, self.cluster.tls)
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble once."""

@@ -36,6 +36,7 @@ class Refresher:
         self._nudged = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._view: ClusterView | None = None
+        self._has_new_seeds = False
         self._last_trouble = ""
         self.on_topology: Callable[[], None] | None = None
         """Told of every topology that differs from the last."""
@@ -46,11 +47,28 @@ class Refresher:
         """Begin to ask; the first time at once."""
         self._task = self._cluster.turn.loop.create_task(self._run())
 
-    async def stop(self) -> None:
+    def cancel(self) -> None:
         """Ask no more."""
         if self._task is not None:
             self._task.cancel()
+
+    async def stop(self) -> None:
+        """Ask no more, and wait until that is so."""
+        if self._task is not None:
+            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def follow(self, seeds: list[Endpoint], schedule: RefreshSchedule) -> None:
+        """Go by another schedule and other seeds from now on. Seeds that are new say which cluster it is: no node of
+        the old topology, which stays in force until one of them has answered, is asked before.
+        """
+        self.cancel()
+        if seeds != self._seeds:
+            self._view = None
+            self._has_new_seeds = True
+        self._seeds = seeds
+        self._schedule = schedule
+        self.start()
 
     def on_redirection(self, kind: RedirectionKind) -> None:
         """A node redirected a request."""
@@ -109,7 +127,7 @@ class Refresher:
 
     def _candidates(self) -> list[Endpoint]:
         """Whom to ask, the healthiest first; the seeds last, as names that are resolved anew."""
-        known = self._cluster.known_endpoints()
+        known = self._cluster.known_endpoints() if not self._has_new_seeds else []
         return list(dict.fromkeys([*known[:4], *self._seeds]))
 
     async def _ask(self, endpoint: Endpoint) -> ClusterView:
@@ -126,6 +144,7 @@ class Refresher:
 
     def _accept(self, view: ClusterView, started_at: float) -> None:
         self._view = view
+        self._has_new_seeds = False
         self.refreshed_at = self._now()
         self.results["success"] += 1
         self._schedule.on_refreshed(self.refreshed_at, started_at)

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -32,7 +33,8 @@ class Proxy(ProxyProcess):
     """``rproxy serve`` on a free port with an admin server.
 
     Either ``flags`` of the command line (``--listen`` and ``--admin`` are added), or a ``config`` in which the
-    addresses of the first listener and of the admin server are set.
+    addresses of the first listener and of the admin server are set, or a ``file`` in which they are ``port`` and
+    ``admin_port``.
     """
 
     def __init__(
@@ -41,13 +43,17 @@ class Proxy(ProxyProcess):
         *,
         config: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
+        file: Path | None = None,
         port: int | None = None,
+        admin_port: int | None = None,
     ) -> None:
         self.port = port or free_port()
-        admin_port = free_port()
+        admin_port = admin_port or free_port()
         listen, admin = f"127.0.0.1:{self.port}", f"127.0.0.1:{admin_port}"
         arguments = list(flags)
-        if config is None:
+        if file is not None:
+            arguments += ["-c", str(file)]
+        elif config is None:
             arguments += ["--listen", listen, "--admin", admin]
         else:
             first, *others = config["listeners"]

@@ -15,22 +15,24 @@ from click.testing import CliRunner, Result
 import rproxy
 from rproxy.cli.main import main
 from rproxy.config.models import Config
+from rproxy.config.source import ConfigFile
 from rproxy.errors import ConfigError, StartError
 from rproxy.form import running_form
 
 MINIMAL = Path(__file__).parents[3] / "config" / "minimal.yaml"
-Run = Callable[[Config], int]
+Run = Callable[..., int]
 
 
 def invoke(*words: str) -> Result:
     return CliRunner().invoke(main, list(words))
 
 
-def recorder(seen: list[Config], status: int) -> Run:
-    """A server that notes its configuration in ``seen`` and ends with ``status``."""
+def recorder(seen: list[Config], status: int, expected_file: Path | None = None) -> Run:
+    """A server that notes its configuration in ``seen`` and ends with ``status``; it watches ``expected_file``."""
 
-    def run(config: Config) -> int:
+    def run(config: Config, file: ConfigFile | None) -> int:
         seen.append(config)
+        assert (file.path if file is not None else None) == expected_file
         return status
 
     return run
@@ -115,7 +117,7 @@ def test_check_of_a_missing_file_is_one_line() -> None:
 
 def test_serve_runs_the_configuration_of_a_file(serve_with: Callable[[Run], None]) -> None:
     seen: list[Config] = []
-    serve_with(recorder(seen, 0))
+    serve_with(recorder(seen, 0, MINIMAL.absolute()))
     result = invoke("serve", "-c", str(MINIMAL))
     assert (result.exit_code, result.output) == (0, "")
     assert seen[0].clusters[0].endpoints == ("127.0.0.1:7000",)
@@ -171,7 +173,7 @@ def test_serve_tells_wrong_flags_one_per_line() -> None:
     ],
 )
 def test_serve_tells_an_error_in_one_line(serve_with: Callable[[Run], None], error: Exception, status: int) -> None:
-    def fail(_: Config) -> int:
+    def fail(*_: object) -> int:
         raise error
 
     serve_with(fail)
@@ -180,7 +182,7 @@ def test_serve_tells_an_error_in_one_line(serve_with: Callable[[Run], None], err
 
 
 def test_ctrl_c_shows_nothing(serve_with: Callable[[Run], None]) -> None:
-    def interrupt(_: Config) -> int:
+    def interrupt(*_: object) -> int:
         raise KeyboardInterrupt
 
     serve_with(interrupt)

@@ -63,7 +63,7 @@ def test_the_top_is_a_map(data: object) -> None:
         (
             {"zzz": 1},
             "zzz",
-            "unknown key; there are admin, workers, listeners, clusters, drain_timeout, log_level",
+            "unknown key; there are admin, workers, listeners, clusters, drain_timeout, watch_config, log_level",
         ),
     ],
 )

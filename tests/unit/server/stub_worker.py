@@ -28,6 +28,7 @@ class StubWorker:
         self._clients = 0
         self._lines = 0
         self.noted: list[Any] = []
+        self.reloads: list[tuple[Config, dict[str, socket.socket]]] = []
 
     def share(self, share: Share, /) -> None:
         self.shared = share
@@ -71,6 +72,12 @@ class StubWorker:
         answers = asyncio.get_running_loop().create_future()
         self.link.ask("redis", question, {"from": self.worker_id}, answers.set_result)
         return [self.worker_id, *await answers]
+
+    async def reload(self, config: Config, sockets: dict[str, socket.socket], /) -> None:
+        if config.clusters[0].name == "broken":
+            raise StartError("the cluster is broken")
+        self.config = config
+        self.reloads.append((config, sockets))
 
     async def drain(self, seconds: float, /) -> bool:
         self.drained_within = seconds

@@ -21,7 +21,17 @@ from tests.support.fake_node import SILENCE, FakeNode, cluster_answers
 from tests.support.upstream import topology_of
 
 MakeDownstream = Callable[..., Downstream]
-OF_PROCESSES = {"build_info", "workers_", "worker_", "start_time", "resident_", "cpu_", "open_desc", "descriptor_"}
+OF_PROCESSES = {
+    "build_info",
+    "config_",
+    "workers_",
+    "worker_",
+    "start_time",
+    "resident_",
+    "cpu_",
+    "open_desc",
+    "descriptor_",
+}
 """How the names of metrics begin that no worker's counters hold."""
 
 
@@ -30,7 +40,12 @@ def samples(downstream: Downstream) -> list[Sample]:
     clusters = {(name,): cluster for name, cluster in downstream.clusters.items()}
     context = downstream.context
     worker: Any = SimpleNamespace(
-        listeners=[downstream.listener], contexts=[context], clusters=clusters, catalog=context.catalog
+        listeners=[downstream.listener],
+        contexts=[context],
+        clusters=clusters,
+        catalog=context.catalog,
+        retired=[],
+        departed=[],
     )
     return samples_of(worker)
 

@@ -182,7 +182,7 @@ def test_a_start_error_is_raised_in_this_process_too(make_config: Any, monkeypat
 
 
 def test_the_announcement_says_where_it_listens() -> None:
-    line = announcement(["127.0.0.1:6380", "unix:/run/redis.sock"], "127.0.0.1:9900")
+    line = announcement(["127.0.0.1:6380", "unix:/run/redis.sock"], "http://127.0.0.1:9900")
     assert re.fullmatch(
         rf"rproxy {re.escape(__version__)} \((compiled|pure)\) listening on 127\.0\.0\.1:6380, unix:/run/redis\.sock,"
         r" admin on http://127\.0\.0\.1:9900",

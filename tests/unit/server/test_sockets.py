@@ -1,6 +1,7 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,3 +135,37 @@ def test_a_failure_leaves_no_socket_open(make_config) -> None:
         with pytest.raises(StartError):
             ListeningSockets(config)
         assert len(os.listdir("/dev/fd")) == before
+
+
+# -- another configuration
+
+
+def test_what_another_configuration_needs_is_opened_and_the_rest_closed(make_config: Any, tmp_path: Path) -> None:
+    paths = [tmp_path / "first.sock", tmp_path / "second.sock"]
+    with ListeningSockets(make_config(address=f"unix:{paths[0]}", workers=2)) as sockets:
+        (before,) = {sockets_of_one["redis"] for sockets_of_one in sockets.of_worker}
+        config = make_config(address=f"unix:{paths[1]}", workers=2)
+        new = sockets.open_new(config)
+        assert [list(names) for names in new] == [["redis"], ["redis"]]
+        sockets.adopt(config, new)
+        assert sockets.addresses == [f"unix:{paths[1]}"]
+        assert before.fileno() >= 0
+        sockets.close_unused()
+        assert before.fileno() < 0
+        assert [path.exists() for path in paths] == [False, True]
+    assert not paths[1].exists()
+
+
+def test_one_address_that_cannot_be_had_leaves_nothing_open(make_config: Any, tmp_path: Path) -> None:
+    config = make_config()
+    path = tmp_path / "new.sock"
+    listeners = [
+        config.listeners[0].model_copy(update={"name": name, "address": address})
+        for name, address in (("new", Address(path=str(path))), ("taken", ANY))
+    ]
+    with listen(ANY) as taken, ListeningSockets(config) as sockets:
+        listeners[1] = listeners[1].model_copy(update={"address": Address("127.0.0.1", port_of(taken))})
+        with pytest.raises(StartError, match="address already in use"):
+            sockets.open_new(config.model_copy(update={"listeners": (*config.listeners, *listeners)}))
+        assert not path.exists()
+        assert list(sockets.of_worker[0]) == ["redis"]

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -380,3 +381,118 @@ async def test_commands_are_not_counted_where_that_is_off(start_node: StartNode,
     await served.until_ready()
     await (await served.connect()).call("GET", "a")
     assert served.total("rproxy_commands_total", "main", "get", "success") is None
+
+
+# -- another configuration
+
+
+async def test_commands_wait_for_those_that_are_under_way_as_before(start_node: StartNode, serve: Serve) -> None:
+    gate = asyncio.Event()
+
+    async def later(command: Command) -> bytes:
+        await gate.wait()
+        return echo(command)
+
+    node = await start_node({"GET": later, "ECHO": echo})
+    made = config(node, settings={"op_timeout": "20s"})
+    served = await serve(made)
+    await served.until_ready()
+    busy, idle = await served.connect(), await served.connect()
+    busy.send("GET", "a")
+    await node.heard("GET")
+    made["clusters"][0]["connections_per_endpoint"] = 2
+    await served.worker.reload(Config.model_validate(made), {})
+    busy.send("SET", "a", "1")
+    busy.send("SET", "b", "1")
+    assert await idle.call("SET", "c", "1") == b"+OK\r\n"
+    assert [command[1] for command in node.received if command[0] == b"SET"] == [b"c"]
+    gate.set()
+    assert [await busy.read() for _ in range(3)] == [b"$1\r\na\r\n", b"+OK\r\n", b"+OK\r\n"]
+
+
+async def test_a_cluster_that_is_no_more_answers_what_it_was_asked_then_closes(
+    start_node: StartNode, serve: Serve
+) -> None:
+    gate = asyncio.Event()
+
+    async def later(command: Command) -> bytes:
+        await gate.wait()
+        return echo(command)
+
+    old, new = await start_node({"GET": later}), await start_node({"GET": b"$3\r\nnew\r\n"})
+    served = await serve(config(old, settings={"op_timeout": "2s"}))
+    await served.until_ready()
+    client = await served.connect()
+    client.send("GET", "a")
+    await old.heard("GET")
+    await served.worker.reload(_renamed(config(new, settings={"op_timeout": "0.1s"}), "other"), {})
+    assert [cluster.name for cluster in served.worker.retired] == ["main"]
+    gate.set()
+    assert await client.read() == b"$1\r\na\r\n"
+    assert await client.call("GET", "a") == b"$3\r\nnew\r\n"
+    assert served.total("rproxy_commands_total", "main", "get", "success") == 1
+    async with asyncio.timeout(PATIENCE):
+        while served.worker.retired:
+            await asyncio.sleep(0.01)
+        for peer in old.peers:
+            await peer.closed.wait()
+    assert served.total("rproxy_commands_total", "main", "get", "success") == 1
+
+
+def _renamed(made: dict[str, Any], name: str) -> Config:
+    """The configuration with another name for its cluster."""
+    made["clusters"][0]["name"] = name
+    made["listeners"][0]["redis_proxy"]["prefix_routes"]["catch_all_route"]["cluster"] = name
+    return Config.model_validate(made)
+
+
+async def test_new_seeds_lead_to_another_cluster(start_node: StartNode, serve: Serve) -> None:
+    old, new = await start_node({"GET": b"$3\r\nold\r\n"}), await start_node({"GET": b"$3\r\nnew\r\n"})
+    served = await serve(config(old))
+    await served.until_ready()
+    client = await served.connect()
+    assert await client.call("GET", "a") == b"$3\r\nold\r\n"
+    await served.worker.reload(Config.model_validate(config(new)), {})
+    async with asyncio.timeout(PATIENCE):
+        while await client.call("GET", "a") != b"$3\r\nnew\r\n":
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_mirror_counted_stays_counted(start_node: StartNode, serve: Serve) -> None:
+    node, mirror = await start_node(), await start_node()
+    made = config(node, mirrors=[{"cluster": "mirror"}], mirror_address=str(mirror.endpoint))
+    served = await serve(made)
+    await served.until_ready()
+    client = await served.connect()
+    await client.call("SET", "a", "1")
+    assert served.total("rproxy_mirror_sent_total", "mirror") == 1
+    await served.worker.reload(Config.model_validate(config(node)), {})
+    await client.call("SET", "a", "1")
+    assert served.total("rproxy_mirror_sent_total", "mirror") == 1
+    await served.worker.reload(Config.model_validate(made), {})
+    await client.call("SET", "a", "1")
+    assert served.total("rproxy_mirror_sent_total", "mirror") == 2
+
+
+async def test_a_client_handed_over_before_its_listener_is_known_is_served_then(
+    start_node: StartNode, serve: Serve
+) -> None:
+    node = await start_node()
+    made = config(node)
+    ledger = Ledger(2)
+    share = ledger.share_of(0)
+    share = Share(os.dup(share.counts), os.dup(share.inbox), tuple(map(os.dup, share.outboxes)))
+    served = await serve(made, share=share)
+    ours, theirs = socket.socketpair()
+    with theirs, socket.socket(fileno=os.dup(share.outboxes[0])) as outbox:
+        socket.send_fds(outbox, [b"second"], [theirs.fileno()])
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    writer.write(pack("PING"))
+    await asyncio.sleep(0.05)
+    made["listeners"].append({**made["listeners"][0], "name": "second"})
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        await served.worker.reload(Config.model_validate(made), {"second": listening.dup()})
+    async with asyncio.timeout(PATIENCE):
+        assert await reader.readline() == b"+PONG\r\n"
+    writer.close()
+    ledger.close()

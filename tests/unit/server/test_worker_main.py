@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from rproxy.server.control import Channel, ControlError, Questioner, StartQuestion
+from rproxy.server import parcels
+from rproxy.server.control import Channel, ControlError, Questioner, StartQuestion, config_text
 from rproxy.server.sockets import ListeningSockets
 from rproxy.server.worker_main import run_worker
 from tests.support.fake_node import PATIENCE
@@ -16,10 +17,13 @@ from tests.unit.server.stub_worker import StubWorker
 class Remote:
     """The supervisor's end of a worker that runs in this process."""
 
-    def __init__(self, channel: Channel, questioner: Questioner, living: asyncio.Task[None]) -> None:
+    def __init__(
+        self, channel: Channel, questioner: Questioner, living: asyncio.Task[None], parcel_end: socket.socket
+    ) -> None:
         self.channel = channel
         self.questioner = questioner
         self.living = living
+        self.parcel_end = parcel_end
         self.workers: list[StubWorker] = []
 
     async def start(self, config: Any) -> StubWorker:
@@ -36,6 +40,7 @@ class Remote:
 async def remote(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Remote]:
     monkeypatch.setattr("rproxy.server.worker_main.set_up_logs", lambda *_: None)
     ours, theirs = socket.socketpair()
+    parcel_end, their_parcel_end = parcels.pair()
     channel = await Channel.open(ours)
     questioner = Questioner(channel)
     listening = asyncio.create_task(questioner.listen())
@@ -44,9 +49,10 @@ async def remote(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Remote]:
         remote.workers.append(StubWorker(*arguments, **keywords))
         return remote.workers[-1]
 
-    remote = Remote(channel, questioner, asyncio.create_task(run_worker(theirs, make)))
+    remote = Remote(channel, questioner, asyncio.create_task(run_worker(theirs, their_parcel_end, make)), parcel_end)
     yield remote
     await channel.close()
+    parcel_end.close()
     await asyncio.wait_for(remote.living, PATIENCE)
     await listening
     asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
@@ -102,3 +108,30 @@ async def test_it_ends_at_once_when_its_supervisor_goes_during_the_drain(remote:
             await asyncio.sleep(0.01)
         await remote.channel.close()
         await asyncio.shield(remote.living)
+
+
+async def test_it_takes_over_another_configuration_with_the_sockets_it_needs(remote: Remote, make_config: Any) -> None:
+    worker = await remote.start(make_config())
+    config = make_config(drain_timeout=7.0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        parcels.send(remote.parcel_end, {"more": listening})
+        message = {"question": "reload", "number": 0, "sockets": 1, "config": config_text(config)}
+        await remote.questioner.ask(message, PATIENCE)
+        ((taken, sockets),) = worker.reloads
+        assert taken == config
+        assert sockets["more"].getsockname() == listening.getsockname()
+        sockets["more"].close()
+    remote.channel.send({"question": "drain"})
+    await remote.living
+    assert worker.drained_within == 7.0
+
+
+async def test_a_configuration_that_cannot_be_taken_over_is_an_answer(
+    remote: Remote, make_config: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    await remote.start(make_config())
+    message = {"question": "reload", "number": 0, "sockets": 0, "config": config_text(make_config(cluster="broken"))}
+    with pytest.raises(ControlError, match="StartError: the cluster is broken"):
+        await remote.questioner.ask(message, PATIENCE)
+    assert "could not be taken over" in caplog.text
+    assert await ask(remote, "readiness") == [True, "no topology yet: absent"]

@@ -12,7 +12,7 @@ from rproxy.acl.user import User
 from rproxy.commands.categories import CATEGORIES
 from rproxy.commands.lookup import CommandError, check_arity, resolve
 from rproxy.dispatch.acl_log import PlainEntry, merged
-from rproxy.dispatch.command import Command
+from rproxy.dispatch.command import Command, wrong_usage
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Answers, ask_all
 from rproxy.resp import encode
@@ -139,10 +139,7 @@ def tell_log(count: int | None, context: Context) -> list[PlainEntry]:
 def _expect(command: Command, most: int) -> None:
     """Refuse more than ``most`` arguments, where the arity has no limit."""
     if len(command.args) > most:
-        shown = command.args[1].decode("latin-1")
-        raise CommandError(
-            encode.error(f"ERR unknown subcommand or wrong number of arguments for '{shown}'. Try ACL HELP.")
-        )
+        raise CommandError(wrong_usage(command))
 
 
 def _integer(text: bytes) -> int:

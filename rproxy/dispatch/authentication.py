@@ -8,8 +8,8 @@ from rproxy.acl.key_access import unnamed_read
 from rproxy.acl.selector import Denial, Reason
 from rproxy.acl.user import DEFAULT, User
 from rproxy.acl.users import Users
-from rproxy.dispatch import transaction
 from rproxy.dispatch.acl_log import Entry
+from rproxy.dispatch.clients import line_of
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.session import Session, State
@@ -122,8 +122,6 @@ def require_permission(command: Command, context: Context) -> bool:
         subject = spec.name.lower() if denial.reason is Reason.COMMAND else args[denial.position]
         _note(command, context, denial.reason, subject, user.name)
         command.reject(f"NOPERM {_reason_text(command, denial)}")
-        if spec.name == b"EXEC":
-            transaction.discard(command, context)
         return True
     option = unnamed_read(spec, args)
     if option and not user.may_read_every_key(spec, args):
@@ -141,17 +139,8 @@ def _reason_text(command: Command, denial: Denial) -> str:
 def _note(command: Command, context: Context, reason: Reason, subject: bytes, user: bytes) -> None:
     session = command.session
     where = b"multi" if State.IN_TRANSACTION in session.states else b"toplevel"
-    now = time.time()
-    context.acl_log.add(Entry(reason.name.lower().encode(), where, subject, user, now, client_info(session, now)))
-
-
-def client_info(session: Session, now: float) -> bytes:
-    """The client in a few words."""
-    facts = (
-        f"id={session.id} addr={session.address} laddr={session.local_address} name={session.name.decode('latin-1')} "
-        f"age={int(now - session.created)} user={session.user.name.decode()} resp={session.protocol}"
-    )
-    return facts.encode("latin-1", "replace")
+    client = line_of(session).encode("latin-1", "replace")
+    context.acl_log.add(Entry(reason.name.lower().encode(), where, subject, user, time.time(), client))
 
 
 HANDLERS = {b"AUTH": auth}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from rproxy.dispatch.command import Command
+from rproxy.dispatch.command import Command, wrong_usage
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import ask_all
 from rproxy.dispatch.session import State
@@ -16,7 +16,6 @@ from rproxy.resp.integer import integer_of
 BAD_TIMEOUT = encode.error("ERR timeout is not an integer or out of range")
 NEGATIVE = encode.error("ERR timeout is negative")
 BAD_MODE = encode.error("ERR CLIENT PAUSE mode must be WRITE or ALL")
-BAD_ARITY = encode.error("ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP.")
 _IS_ALL = {b"WRITE": False, b"ALL": True}
 
 
@@ -49,7 +48,7 @@ def client_pause(command: Command, context: Context) -> bytes | None:
     """CLIENT PAUSE milliseconds [WRITE | ALL]."""
     options = command.args[2:]
     if len(options) > 2:
-        return BAD_ARITY
+        return wrong_usage(command)
     is_all = _IS_ALL.get(options[1].upper()) if len(options) == 2 else True
     if is_all is None:
         return BAD_MODE

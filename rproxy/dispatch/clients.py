@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rproxy.dispatch.command import Command
+from rproxy.dispatch.command import Command, wrong_usage
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Answers, ask_all
 from rproxy.dispatch.session import Session, State
@@ -18,7 +18,6 @@ SYNTAX = encode.error("ERR syntax error")
 NOT_AN_INTEGER = encode.error("ERR value is not an integer or out of range")
 NO_SUCH_CLIENT = encode.error("ERR No such client")
 INVALID_ID = encode.error("ERR Invalid client ID")
-BAD_ARITY = encode.error("ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.")
 BAD_REASON = encode.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
 BAD_ID_TO_KILL = encode.error("ERR client-id should be greater than 0")
 BAD_AGE = encode.error("ERR maxage is not an integer or out of range")
@@ -235,7 +234,7 @@ def _kill_filter(option: bytes, value: bytes, own: int, context: Context) -> Fil
 def client_unblock(command: Command, context: Context) -> bytes | None:
     """CLIENT UNBLOCK id [TIMEOUT | ERROR]."""
     if len(command.args) > 4:
-        return BAD_ARITY
+        return wrong_usage(command)
     reason = command.args[3].upper() if len(command.args) > 3 else b"TIMEOUT"
     if reason not in (b"TIMEOUT", b"ERROR"):
         return BAD_REASON

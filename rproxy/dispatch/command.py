@@ -26,7 +26,24 @@ class Command:
         self.sink.deliver(self.token, data, 0, len(data))
 
     def reject(self, text: str) -> None:
-        """Answer with an error before anything is done; EXEC then says that its transaction is lost."""
-        self.session.spoil()
-        prefix = "EXECABORT Transaction discarded because of: " if self.spec.name == b"EXEC" else ""
-        self.reply(encode.error(prefix + text))
+        """Answer with an error before anything is done."""
+        self.reply(refusal(self.spec, self.session, encode.error(text)))
+
+
+def refusal(spec: CommandSpec | None, session: Session, line: bytes) -> bytes:
+    """The reply to a command that is refused with ``line`` before anything is done: its transaction is spoilt, or ends.
+
+    See ``rejectCommand`` in Redis's ``server.c``.
+    """
+    if spec is None or spec.name != b"EXEC":
+        session.spoil()
+        return line
+    session.discard()
+    return b"-EXECABORT Transaction discarded because of: " + line.removeprefix(b"-").removeprefix(b"ERR ")
+
+
+def wrong_usage(command: Command) -> bytes:
+    """The error reply of a subcommand that takes fewer arguments than its arity allows."""
+    container, subcommand = command.args[0].upper(), command.args[1][:128]
+    shown = f"{subcommand.decode('latin-1')}'. Try {container.decode()} HELP."
+    return encode.error(f"ERR unknown subcommand or wrong number of arguments for '{shown}")

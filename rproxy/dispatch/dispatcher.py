@@ -9,7 +9,7 @@ from __future__ import annotations
 from rproxy.commands.lookup import CommandError, check_arity, resolve
 from rproxy.commands.spec import CommandSpec
 from rproxy.dispatch.client_options import sink_of
-from rproxy.dispatch.command import Command
+from rproxy.dispatch.command import Command, refusal
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.fragments import Fragments
 from rproxy.dispatch.gates import stop
@@ -140,8 +140,8 @@ class Dispatcher:
         except CommandError as refused:
             if spec is None:
                 self.context.catalog.miss()
-            session.spoil()
-            sink.deliver(token, refused.line, 0, len(refused.line))
+            line = refusal(spec, session, refused.line)
+            sink.deliver(token, line, 0, len(line))
             return
         session.last_command = spec
         start = scanner.base

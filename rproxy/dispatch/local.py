@@ -38,6 +38,8 @@ Handler = Callable[[Command, Context], bytes | None]
 
 NAME_REFUSED = encode.error("ERR Client names cannot contain spaces, newlines or special characters.")
 _PRINTABLE = range(0x21, 0x7F)
+_DATABASES = 16
+"""So many has a server that is no cluster's, by default."""
 _INTS = range(-(1 << 31), 1 << 31)
 
 
@@ -67,6 +69,8 @@ def select(command: Command, context: Context) -> bytes:
         return encode.error(f"ERR {wrong}")
     if number not in _INTS:
         return encode.error(f"ERR value is out of range, value must between {_INTS[0]} and {_INTS[-1]}")
+    if not 0 <= number < _DATABASES:
+        return encode.error("ERR DB index is out of range")
     return encode.OK if number == 0 else encode.error("ERR SELECT is not allowed in cluster mode")
 
 
@@ -86,9 +90,10 @@ def hello(command: Command, context: Context) -> bytes:
     session = command.session
     protocol = session.protocol
     if len(command.args) > 1:
-        if not _is_integer(command.args[1]):
+        try:
+            protocol = integer_of(command.args[1])
+        except ValueError:
             return encode.error("ERR Protocol version is not an integer or out of range")
-        protocol = int(command.args[1])
         if protocol not in (2, 3):
             return encode.error("NOPROTO unsupported protocol version")
     refusal = _hello_options(command, context, command.args[2:])
@@ -107,10 +112,6 @@ def hello(command: Command, context: Context) -> bytes:
         b"modules": context.server.modules,
     }
     return encode.reply(facts, protocol)
-
-
-def _is_integer(text: bytes) -> bool:
-    return text.removeprefix(b"-").isdigit()
 
 
 def _hello_options(command: Command, context: Context, options: list[bytes]) -> bytes | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rproxy.commands.glob import any_of
-from rproxy.dispatch.command import Command
+from rproxy.dispatch.command import Command, wrong_usage
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Answers
 from rproxy.dispatch.parts import Parts, heard, may_be_partial
@@ -70,11 +70,9 @@ def _clusters(kind: Kind, context: Context) -> list[Cluster]:
 
 def channels(command: Command, context: Context) -> bytes | None:
     """PUBSUB CHANNELS | SHARDCHANNELS [pattern]."""
-    asked = command.args[1]
     if len(command.args) > 3:
-        shown = asked[:128].decode("latin-1")
-        return encode.error(f"ERR unknown subcommand or wrong number of arguments for '{shown}'. Try PUBSUB HELP.")
-    kind = Kind.SHARD if asked.upper() == b"SHARDCHANNELS" else Kind.CHANNEL
+        return wrong_usage(command)
+    kind = Kind.SHARD if command.args[1].upper() == b"SHARDCHANNELS" else Kind.CHANNEL
     pattern = command.args[2] if len(command.args) == 3 else b"*"
 
     def finish(replies: list[bytes], answers: Answers) -> bytes:

@@ -70,7 +70,7 @@ def config_set(command: Command, context: Context, targets: Sequence[Target]) ->
     names = [name.lower() for name in command.args[2::2]]
     values = command.args[3::2]
     if len(names) != len(values):
-        command.reply(encode.error("ERR wrong number of arguments for 'config|set' command"))
+        command.reply(encode.error("ERR syntax error"))
         return
     pairs = dict(zip(names, values, strict=True))
     failure = _duplicate(names) or _refusal(context, pairs)

@@ -166,6 +166,13 @@ class Session:
         if self.transaction is not None:
             self.transaction.is_spoiled = True
 
+    def discard(self) -> None:
+        """Be in no transaction, and watch nothing more."""
+        self.transaction = None
+        self.leave(State.IN_TRANSACTION)
+        if self.watch is not None:
+            self.watch.end()
+
     def settle(self, then: Callable[[], None]) -> None:
         """Hold, and call ``then`` once every command before this one has been answered."""
         self.hold()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rproxy.dispatch.command import Command
+from rproxy.dispatch.command import Command, wrong_usage
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Answers, ask_all
 from rproxy.dispatch.monitor import redacted
@@ -19,7 +19,7 @@ def get(command: Command, context: Context) -> bytes | None:
     """SLOWLOG GET [count]: the newest first."""
     count = _SHOWN
     if len(command.args) > 3:
-        return encode.error("ERR wrong number of arguments for 'slowlog|get' command")
+        return wrong_usage(command)
     if len(command.args) == 3:
         text = command.args[2]
         if not text.removeprefix(b"-").isdigit() or int(text) < -1:

@@ -114,8 +114,8 @@ def discard(command: Command, context: Context) -> bytes:
     session = command.session
     if session.transaction is None:
         return DISCARD_ALONE
-    _leave(session)
-    return end_watch(session)
+    session.discard()
+    return encode.OK
 
 
 def _leave(session: Session) -> Transaction | None:

@@ -8,6 +8,7 @@ protocol, and below the 2**53 that JavaScript counts to for up to 2**31 keys a n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from rproxy.resp import encode
 from rproxy.topology.shard_tags import CHECK_BITS, TAG_BITS, Mark
 
 _CURSOR_LIMIT = 1 << 64
+_NUMBER = re.compile(rb"([+-]?)([0-9]+)")
 _CHECKS = 1 << CHECK_BITS
 _MARKS = 1 << (TAG_BITS + CHECK_BITS)
 
@@ -28,11 +30,17 @@ class Place(NamedTuple):
 
 def split_cursor(cursor: bytes, clusters: int) -> tuple[Place, int]:
     """The place that a cursor names, and the node's own cursor there. Raises ``ValueError`` if it is no cursor."""
-    if not cursor.isdigit() or int(cursor) >= _CURSOR_LIMIT:
-        raise ValueError("no cursor")
-    own, place = divmod(int(cursor), clusters * _MARKS)
+    own, place = divmod(_number_of(cursor), clusters * _MARKS)
     cluster, mark = divmod(place, _MARKS)
     return Place(cluster, Mark(*divmod(mark, _CHECKS))), own
+
+
+def _number_of(cursor: bytes) -> int:
+    """As C's ``strtoul`` reads it."""
+    number = _NUMBER.fullmatch(cursor or b"0")
+    if number is None or int(number[2]) >= _CURSOR_LIMIT:
+        raise ValueError("no cursor")
+    return int(number[2]) if number[1] != b"-" else -int(number[2]) % _CURSOR_LIMIT
 
 
 def join_cursor(place: Place, own: int, clusters: int) -> int:

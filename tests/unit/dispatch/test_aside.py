@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from rproxy.topology.snapshot import Endpoint
 from tests.support.dispatch import Dispatch
-from tests.support.fake_node import SILENCE, FakeNode
+from tests.support.fake_node import SILENCE, Command, FakeNode
 from tests.support.upstream import topology_of
 
 NO_NUMBER = b"-ERR value is not an integer or out of range\r\n"
@@ -59,19 +60,29 @@ async def test_others_do_not_wait(dispatch: Dispatch, nodes: list[FakeNode]) -> 
 async def test_it_is_ended_at_every_shard_that_waits(
     dispatch: Dispatch, nodes: list[FakeNode], is_error: bool, how: bytes
 ) -> None:
-    answer(nodes, "WAIT", SILENCE, b":1\r\n", SILENCE)
-    for node in nodes:
-        node.answers["CLIENT UNBLOCK"] = b":1\r\n"
+    is_over = asyncio.Event()
+
+    async def wait(_: Command) -> bytes:
+        await is_over.wait()
+        return b":0\r\n"
+
+    answer(nodes, "WAIT", *[b":1\r\n"] * 3)
+    waiting = (nodes[0], nodes[2])
+    for node in waiting:
+        node.answers |= {"WAIT": wait, "CLIENT UNBLOCK": b":1\r\n"}
     token = dispatch.send("WAIT", "1", "0")
     for node in nodes:
         await node.heard("WAIT")
     await dispatch.until(lambda: dispatch.clusters["main"].pinned()[0] == 2)
-    assert dispatch.session.unblock is not None
-    assert dispatch.session.unblock(is_error)
-    for node in (nodes[0], nodes[2]):
-        await node.heard("CLIENT", 2)
-        assert node.received[-1] == (b"CLIENT", b"UNBLOCK", b"7", how)
-        node.peers[0].send(b":0\r\n")
+
+    def is_asked_for() -> bool:
+        assert dispatch.session.unblock is not None
+        return dispatch.session.unblock(is_error) and all(node.count("CLIENT") > 1 for node in waiting)
+
+    await dispatch.until(is_asked_for)
+    for node in waiting:
+        assert (b"CLIENT", b"UNBLOCK", b"7", how) in node.received
+    is_over.set()
     assert await dispatch.reply(token) == b":0\r\n"
     assert nodes[1].received[-1][0] == b"WAIT"
     assert dispatch.session.unblock is None

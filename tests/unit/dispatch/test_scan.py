@@ -150,7 +150,7 @@ async def test_a_cursor_beyond_the_shards_ends_the_walk(dispatch: Dispatch, node
     assert [node.received for node in nodes] == [[], [], []]
 
 
-@pytest.mark.parametrize("cursor", ["x", "-1", "", str(1 << 64)])
+@pytest.mark.parametrize("cursor", ["x", "-", "1 ", str(1 << 64)])
 async def test_what_is_no_cursor_is_refused_as_redis_does(dispatch: Dispatch, cursor: str) -> None:
     assert await dispatch.call("SCAN", cursor) == INVALID_CURSOR == b"-ERR invalid cursor\r\n"
 

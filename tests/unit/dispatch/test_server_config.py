@@ -117,7 +117,7 @@ async def test_nothing_is_set_here_if_a_node_refuses(
     ("arguments", "refusal"),
     [
         ("timeout", b"-ERR wrong number of arguments for 'config|set' command\r\n"),
-        ("a 1 b", b"-ERR wrong number of arguments for 'config|set' command\r\n"),
+        ("a 1 b", b"-ERR syntax error\r\n"),
         ("a 1 A 2", b"-ERR CONFIG SET failed (possibly related to argument 'a') - duplicate parameter\r\n"),
         (
             "save x maxclients 2",

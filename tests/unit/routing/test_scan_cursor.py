@@ -29,10 +29,15 @@ def test_so_does_the_cluster(own: int, clusters: tuple[int, int]) -> None:
     assert split_cursor(b"%d" % joined, clusters[0]) == (place, own)
 
 
-@pytest.mark.parametrize("text", [b"", b"x", b"-1", b"18446744073709551616"])
+@pytest.mark.parametrize("text", [b"-", b"x", b" 1", b"--1", b"18446744073709551616"])
 def test_what_is_no_cursor_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match="no cursor"):
         split_cursor(text, 1)
+
+
+@pytest.mark.parametrize(("text", "number"), [(b"", b"0"), (b"+7", b"7"), (b"007", b"7"), (b"-1", b"%d" % (2**64 - 1))])
+def test_it_is_read_as_c_reads_it(text: bytes, number: bytes) -> None:
+    assert split_cursor(text, 1) == split_cursor(number, 1)
 
 
 @pytest.mark.parametrize(

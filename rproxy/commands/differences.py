@@ -73,7 +73,7 @@ DIFFERENCES = {
     "MONITOR": "Shows the commands of rproxy's clients, at all workers; not those that a script calls.",
     "PING": "Says that rproxy is there, whatever its nodes do.",
     "PSUBSCRIBE": f"{_SHARED} Not inside a transaction.",
-    "PUBLISH": f"A worker publishes at the node it listens to. {_CLIENTS_COUNT} In a transaction, as a node counts.",
+    "PUBLISH": f"A worker publishes at the node it listens to. {_CLIENTS_COUNT}",
     "PUBSUB|CHANNELS": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",
     "PUBSUB|NUMPAT": f"{_ALL_ASKED} A pattern of others counts once at every node. {_MAY_BE_PARTIAL}",
     "PUBSUB|NUMSUB": f"{_ALL_ASKED} {_MAY_BE_PARTIAL}",

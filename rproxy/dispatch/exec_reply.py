@@ -16,12 +16,19 @@ class ExecReply(Sink):
     """The sink of a transaction: remembers why it was not executed, and delivers its reply to the client's place.
 
     ``local`` holds the commands that rproxy answers itself, each with its index among all; ``answer`` has one answered,
-    at once or later.
+    at once or later. ``amend`` corrects the node's replies.
     """
 
-    __slots__ = ("_answer", "_command", "_error", "_local")
+    __slots__ = ("_amend", "_answer", "_command", "_error", "_local")
 
-    def __init__(self, command: Command, local: Sequence[Queued], answer: Callable[[Command], None]) -> None:
+    def __init__(
+        self,
+        command: Command,
+        local: Sequence[Queued],
+        answer: Callable[[Command], None],
+        amend: Callable[[list[bytes]], None] | None = None,
+    ) -> None:
+        self._amend = amend
         self._command = command
         self._local = local
         self._answer = answer
@@ -46,10 +53,16 @@ class ExecReply(Sink):
 
     def finish(self, reply: bytes) -> None:
         """Deliver ``reply``, the node's or an error, with the local replies in it."""
-        if not self._local or not is_executed(reply):
+        if not (self._local or self._amend) or not is_executed(reply):
             self._command.reply(reply)
             return
-        weave = _Weave(self._command, elements_of(reply), [index for index, _ in self._local])
+        elements = elements_of(reply)
+        if self._amend is not None:
+            self._amend(elements)
+        if not self._local:
+            self._command.reply(encode.array(elements))
+            return
+        weave = _Weave(self._command, elements, [index for index, _ in self._local])
         for token, (_, queued) in enumerate(self._local):
             queued.sink, queued.token = weave, token
             self._answer(queued)

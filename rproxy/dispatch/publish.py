@@ -6,19 +6,42 @@ clients of rproxy are counted one by one, those of other proxies as the node cou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.placement import Place
+from rproxy.dispatch.session import Session
 from rproxy.resp import encode
 from rproxy.resp.wire import Chunk
 from rproxy.upstream.sink import Sink
 from rproxy.upstream.subscription import Kind, Topic
 from rproxy.upstream.subscriptions import Subscriptions
 
+_KINDS = {b"PUBLISH": Kind.CHANNEL, b"SPUBLISH": Kind.SHARD}
+
+
+def topic_of(command: Command) -> Topic | None:
+    """What a command publishes to, ``None`` if it does not publish."""
+    kind = _KINDS.get(command.spec.name)
+    return Topic(kind, command.args[1]) if kind is not None else None
+
+
+def corrected(reply: bytes, topic: Topic, subscriptions: Subscriptions, slot: int) -> bytes:
+    """The number of receivers, or the error, that the primary of ``slot`` answers, as the client gets it."""
+    if not reply.startswith(b":"):
+        return reply
+    count = int(reply[1:-2])
+    heard = subscriptions.topics.by_which_is_heard(topic)
+    shard = subscriptions.cluster.topology.shard_of(slot) if slot >= 0 else None
+    if shard is not None:
+        count -= sum(subscription.sources.get(shard.primary, False) for subscription in heard)
+        if subscriptions.elsewhere:
+            count += subscriptions.elsewhere.uncounted(topic, str(shard.primary))
+    return encode.integer(max(count, 0) + sum(subscription.clients for subscription in heard))
+
 
 class _Receivers(Sink):
-    """Corrects the number of receivers that the primary of ``slot`` answers, on its way to another sink."""
+    """Corrects what the primary of ``slot`` answers, on its way to another sink."""
 
     __slots__ = ("_sink", "_slot", "_subscriptions", "_topic")
 
@@ -29,43 +52,46 @@ class _Receivers(Sink):
         self._slot = slot
 
     def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
-        """Take the node's answer: a number, or an error."""
-        reply = bytes(chunk[start:end])
-        if reply.startswith(b":"):
-            reply = encode.integer(self._corrected(int(reply[1:-2])))
+        """Take the node's answer."""
+        reply = corrected(bytes(chunk[start:end]), self._topic, self._subscriptions, self._slot)
         self._sink.deliver(token, reply, 0, len(reply))
 
-    def _corrected(self, count: int) -> int:
-        subscriptions, topic = self._subscriptions, self._topic
-        heard = subscriptions.topics.by_which_is_heard(topic)
-        shard = subscriptions.cluster.topology.shard_of(self._slot) if self._slot >= 0 else None
-        if shard is not None:
-            count -= sum(subscription.sources.get(shard.primary, False) for subscription in heard)
-            if subscriptions.elsewhere:
-                count += subscriptions.elsewhere.uncounted(topic, str(shard.primary))
-        return max(count, 0) + sum(subscription.clients for subscription in heard)
 
-
-def publish(command: Command, place: Place, send: Callable[[Place], None]) -> None:
+def publish(command: Command, topic: Topic, place: Place, send: Callable[[Place], None]) -> None:
     """Have a command that publishes sent where it belongs, and its reply corrected.
 
-    A worker publishes at one node, that it listens to as well: so the messages of one client keep their order. Clients
-    of this worker that asked for it before get it too, as one server would have it: it waits until they listen.
+    A worker publishes at one node, that it listens to as well: so the messages of one client keep their order.
     """
-    route, slot = place
-    subscriptions, session = route.cluster.subscriptions, command.session
-    topic = Topic(Kind.CHANNEL if slot < 0 else Kind.SHARD, command.args[1])
+    subscriptions = place.route.cluster.subscriptions
 
     def send_now() -> None:
-        home = subscriptions.home_slot() if slot < 0 else slot
-        command.sink = _Receivers(command.sink, subscriptions, topic, home)
-        send(Place(route, home))
+        home = home_of(place)
+        command.sink = _Receivers(command.sink, subscriptions, topic, home.slot)
+        send(home)
 
-    def send_at_last() -> None:
-        send_now()
-        session.release()
+    when_heard(command.session, subscriptions, [topic], send_now)
 
-    if subscriptions.expected.holds(topic, send_at_last):
+
+def home_of(place: Place) -> Place:
+    """Where to publish at: ``place`` if it has a slot."""
+    return place if place.slot >= 0 else Place(place.route, place.route.cluster.subscriptions.home_slot())
+
+
+def when_heard(
+    session: Session, subscriptions: Subscriptions, topics: Sequence[Topic], then: Callable[[], None]
+) -> None:
+    """Call ``then`` once the clients of this worker listen that asked before: as one server has it, they get it too.
+
+    The session is held meanwhile, unless it is already: then that ends otherwise.
+    """
+    was_held = session.is_held
+
+    def go_on() -> None:
+        then()
+        if not was_held:
+            session.release()
+
+    if not subscriptions.expected.holds(topics, go_on):
+        then()
+    elif not was_held:
         session.hold()
-    else:
-        send_now()

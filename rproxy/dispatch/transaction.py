@@ -18,6 +18,7 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.exec_reply import ExecReply, is_executed
 from rproxy.dispatch.monitor import show_transaction
 from rproxy.dispatch.placement import Place, place_of
+from rproxy.dispatch.publish import corrected, home_of, topic_of, when_heard
 from rproxy.dispatch.scripts import in_full
 from rproxy.dispatch.session import Session, State
 from rproxy.dispatch.watch import OTHER_SLOT_THAN_WATCHED, WATCH_HANDLERS, Watch, end_watch, execute_watched
@@ -129,14 +130,18 @@ def _leave(session: Session) -> Transaction | None:
 
 
 class _Unit:
-    """A transaction as it leaves: ``MULTI`` to ``EXEC`` in one piece, answered by as many ``replies``."""
+    """A transaction as it leaves: ``MULTI`` to ``EXEC`` in one piece, answered by as many ``replies``.
 
-    def __init__(self, command: Command, place: Place, queued: list[Command], context: Context) -> None:
-        self.place = place
-        self.data = b"".join([_MULTI, *(in_full(one, context) for one in queued), _EXEC])
-        self.replies = len(queued) + 2
+    ``published`` are the topics of the messages in it, by index among the commands that are ``sent``.
+    """
+
+    def __init__(self, command: Command, place: Place, sent: list[Command], context: Context) -> None:
+        self.data = b"".join([_MULTI, *(in_full(one, context) for one in sent), _EXEC])
+        self.replies = len(sent) + 2
+        self.published = {index: topic for index, one in enumerate(sent) if (topic := topic_of(one)) is not None}
+        self.place = home_of(place) if self.published else place
         self._command = command
-        self._is_write = any(one.spec.is_write for one in queued)
+        self._is_write = any(one.spec.is_write for one in sent)
 
     def send(self, reply: ExecReply, context: Context) -> None:
         """Send it on the connection that the client shares with others, and copy it to the mirrors."""
@@ -154,6 +159,17 @@ class _Unit:
                 slot = self.place.slot if self.place.slot >= 0 else max(mirror.cluster.any_slot(), 0)
                 mirror.copy_unit(self._command.spec, self.data, slot, self.replies)
 
+    def when_heard(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once its messages are heard by all who asked for them before."""
+        subscriptions = self.place.route.cluster.subscriptions
+        when_heard(self._command.session, subscriptions, list(self.published.values()), then)
+
+    def amend(self, elements: list[bytes]) -> None:
+        """Correct the numbers of receivers."""
+        for index, topic in self.published.items():
+            subscriptions = self.place.route.cluster.subscriptions
+            elements[index] = corrected(elements[index], topic, subscriptions, self.place.slot)
+
 
 def execute(command: Command, context: Context, answer: Callable[[Command, Context], None]) -> bytes | None:
     """EXEC: the transaction leaves as one unit. ``answer`` answers the local commands in it."""
@@ -168,15 +184,15 @@ def execute(command: Command, context: Context, answer: Callable[[Command, Conte
     queued = transaction.queued
     sent = [one for one in queued if one.spec.plan != Plan.LOCAL]
     local = [(index, one) for index, one in enumerate(queued) if one.spec.plan == Plan.LOCAL]
-    reply = ExecReply(command, local, lambda one: answer(one, context))
     place = transaction.place or Place(context.keyless_route(), -1)
     unit = _Unit(command, watch.place if watch is not None else place, sent, context)
+    reply = ExecReply(command, local, lambda one: answer(one, context), unit.amend if unit.published else None)
     if watch is not None:
         _execute_watched(session, watch, unit, reply, lambda done: show_transaction(queued * done, command, context))
         return None
     show_transaction(queued, command, context)
     if sent:
-        unit.send(reply, context)
+        unit.when_heard(lambda: unit.send(reply, context))
     else:
         reply.finish(encode.EMPTY_ARRAY)
     return None
@@ -193,7 +209,10 @@ def _execute_watched(
             unit.copy_to_mirrors()
         reply.finish(line)
 
-    session.settle(lambda: execute_watched(session, watch, unit.data, unit.replies, answered))
+    def send() -> None:
+        execute_watched(session, watch, unit.data, unit.replies, answered)
+
+    session.settle(lambda: unit.when_heard(send))
 
 
 HANDLERS: dict[bytes, Callable[[Command, Context], bytes | None]] = {

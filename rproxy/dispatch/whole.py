@@ -16,7 +16,7 @@ from rproxy.dispatch.local import answer
 from rproxy.dispatch.mirror import Mirror
 from rproxy.dispatch.parts import FanOutReply
 from rproxy.dispatch.placement import CROSS_SLOT, place_of
-from rproxy.dispatch.publish import publish
+from rproxy.dispatch.publish import publish, topic_of
 from rproxy.dispatch.route import BoundRoute
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
@@ -54,8 +54,8 @@ def forward(command: Command, context: Context) -> None:
         split_streams(command, context, route, positions)
     elif isinstance(place, bytes):
         command.reply(place)
-    elif "pubsub" in spec.flags:
-        publish(command, place, lambda home: send_whole(command, context, home.route, home.slot))
+    elif (topic := topic_of(command)) is not None:
+        publish(command, topic, place, lambda home: send_whole(command, context, home.route, home.slot))
     else:
         if spec.name in scripts.COMMANDS:
             scripts.prepare(command, context, place)

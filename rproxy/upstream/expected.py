@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rproxy.upstream.subscription import Claim, Topic
 
@@ -26,12 +26,13 @@ class Expected:
             if message.missing == 0:
                 message.publish()
 
-    def holds(self, topic: Topic, publish: Callable[[], None]) -> bool:
-        """Whether clients are awaited that will hear ``topic``; then ``publish`` is called once none of them is.
+    def holds(self, topics: Sequence[Topic], publish: Callable[[], None]) -> bool:
+        """Whether clients are awaited that will hear of ``topics``; then ``publish`` is called once none of them is.
 
         It is called in bounded time, since a claim is: who publishes waits only for those who asked before.
         """
-        lines = [line for claim, line in self._waiting.items() if claim.subscription.hears(topic)]
+        waiting = self._waiting.items()
+        lines = [line for claim, line in waiting if any(map(claim.subscription.hears, topics))]
         message = _Message(publish, len(lines))
         for line in lines:
             line.append(message)

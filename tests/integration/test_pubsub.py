@@ -180,6 +180,31 @@ def test_who_has_asked_before_gets_the_message(proxy: Proxy, client: RawClient, 
             assert [listener.read_reply() for _ in range(3)][2].endswith(b"$5\r\nhello\r\n")
 
 
+@pytest.mark.parametrize("watching", [False, True])
+def test_a_transaction_publishes_as_one_server_does(proxy: Proxy, client: RawClient, watching: bool) -> None:
+    with proxy.client() as one, proxy.client() as other, proxy.client() as late:
+        for each in (one, other):
+            each.command("SUBSCRIBE", "news")
+        late.command("PING")
+        commands = [
+            "MULTI",
+            "SET key 1",
+            "PUBLISH news hello",
+            "PING",
+            "PUBLISH nobody x",
+            "PUBLISH news again",
+            "EXEC",
+        ]
+        late.send(pack("SUBSCRIBE", "news"))
+        replies = client.pipeline([tuple(line.split()) for line in ["WATCH key", *commands][not watching :]])
+        assert replies[-1] == b"*5\r\n+OK\r\n:3\r\n+PONG\r\n:0\r\n:3\r\n"
+        assert client.command("ECHO", "next") == b"$4\r\nnext\r\n"
+        for each in (one, other, late):
+            heard = [each.read_reply() for _ in range(3 if each is late else 2)]
+            assert heard[-2:] == [push("message", "news", "hello"), push("message", "news", "again")]
+        assert client.pipeline([("MULTI",), ("PUBLISH", "news", "x"), ("EXEC",)])[-1] == b"*1\r\n:3\r\n"
+
+
 def test_messages_published_at_any_node_are_heard(proxy: Proxy, cluster: EmbeddedCluster, client: RawClient) -> None:
     with subscribed(proxy.port, "SUBSCRIBE", "news") as subscriber:
         for node in cluster.nodes:

@@ -63,3 +63,18 @@ def test_the_first_error_is_the_cause() -> None:
 def test_elements() -> None:
     assert elements_of(b"*3\r\n:1\r\n$0\r\n\r\n*1\r\n*0\r\n") == [b":1\r\n", b"$0\r\n\r\n", b"*1\r\n*0\r\n"]
     assert elements_of(b"*0\r\n") == []
+
+
+def test_the_replies_of_the_node_are_amended_before_others_are_put_among_them() -> None:
+    replies = Replies()
+
+    def amend(elements: list[bytes]) -> None:
+        elements[1] = b":7\r\n"
+
+    for local, expected in (([], b"*2\r\n+OK\r\n:7\r\n"), ([0], b"*3\r\n+PONG\r\n+OK\r\n:7\r\n")):
+        queued = [(index, command_to(replies, b"PING")) for index in local]
+        reply = ExecReply(command_to(replies, b"EXEC"), queued, lambda one: one.reply(encode.PONG), amend)
+        reply.finish(b"*2\r\n+OK\r\n:1\r\n")
+        assert replies.delivered[-1] == (3, expected)
+        reply.finish(b"*-1\r\n")
+        assert replies.delivered[-1] == (3, b"*-1\r\n")

@@ -96,7 +96,7 @@ async def heard(downstream: Downstream) -> tuple[Client, float]:
 async def test_a_client_that_is_silent_for_too_long_is_closed(make: Make) -> None:
     downstream = make(client_idle_timeout=30)
     client, heard_at = await heard(downstream)
-    downstream.listener.tick(heard_at + 30)
+    downstream.listener.tick(heard_at + 29)
     assert len(downstream.listener.connections) == 1
     downstream.listener.tick(heard_at + 32)
     assert not downstream.listener.connections

@@ -1,6 +1,6 @@
 """Real redis-server processes and a real rproxy before them, shared by the tests of a session that only use them.
 
-A test that kills, stops or reconfigures nodes makes its own cluster.
+A test that kills, stops or reconfigures nodes has a cluster of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,27 @@ from tests.support.proxy import Proxy
 @pytest.fixture(scope="session")
 def shared_cluster() -> Iterator[EmbeddedCluster]:
     with EmbeddedCluster() as cluster:
+        for node in cluster.nodes:  # which all live: none is to be replaced because it got no processor for a while
+            node.call("CONFIG", "SET", "cluster-node-timeout", "60000")
         yield cluster
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[EmbeddedCluster]:
+    """A cluster that may be broken.
+
+    It serves what is left while a shard has no primary (``cluster-require-full-coverage no``): else every node of a
+    Redis Cluster refuses every command from the moment a primary is known to have failed until its replica is promoted.
+    """
+    with EmbeddedCluster(node_timeout_ms=2000, extra_args=("--cluster-require-full-coverage", "no")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_proxy(own_cluster: EmbeddedCluster) -> Iterator[Proxy]:
+    """rproxy with the default settings before ``own_cluster``."""
+    with Proxy(["--seed", own_cluster.seeds]) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

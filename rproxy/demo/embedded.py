@@ -150,7 +150,7 @@ class EmbeddedCluster(_Embedded):
         """The first replica of the shard of ``key``. Raises ``IndexError`` if it has none."""
         return self.shard_of(key)[1]
 
-    def await_healthy(self, seconds: float = 30.0) -> None:
+    def await_healthy(self, seconds: float = 60.0) -> None:
         """Wait until every running node sees every slot served and every replica in sync. Raises ``StartError``."""
         self._await("the cluster to be healthy", self._is_healthy, seconds)
 
@@ -196,7 +196,7 @@ class EmbeddedCluster(_Embedded):
         role = node.call("ROLE")
         return bool(role[0] == b"master" or role[3] == b"connected")
 
-    def _await(self, what: str, is_true: Callable[[], bool], seconds: float = 30.0) -> None:
+    def _await(self, what: str, is_true: Callable[[], bool], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:

@@ -81,7 +81,7 @@ class ProxyProcess:
             )
         leash().hold(self._process.pid)
 
-    def await_ready(self, seconds: float = 15.0) -> None:
+    def await_ready(self, seconds: float = 30.0) -> None:
         """Wait until every cluster has a topology. Raises ``StartError`` with the last line it wrote."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.is_running:

@@ -147,7 +147,7 @@ class RedisProcess:
         leash().hold(self._process.pid)
         self._await_answer()
 
-    def _await_answer(self, seconds: float = 15.0) -> None:
+    def _await_answer(self, seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.is_running:
             try:

@@ -25,7 +25,7 @@ NOWHERE = "127.0.0.1:1"
 
 
 def run(*words: str | bytes) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RPROXY, *words], capture_output=True, text=True, timeout=30)
+    return subprocess.run([*RPROXY, *words], capture_output=True, text=True, timeout=60)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def serving(*words: str) -> Iterator[subprocess.Popen[str]]:
 def end(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
     """The status with which ``process`` ends on a signal, and all it wrote."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     return process.returncode, out + err
 
 
@@ -55,7 +55,7 @@ def test_keyslot_agrees_with_a_node(cluster: EmbeddedCluster) -> None:
     draw = random.Random(4)
     keys = [bytes(draw.choices(b"abc{}:\xff\x80", k=draw.randint(1, 12))) for _ in range(50)]
     command: list[str | bytes] = [*RPROXY, "keyslot", "--", *keys]
-    lines = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout.splitlines()
+    lines = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.splitlines()
     with cluster.nodes[0].connect() as node:
         expected = [b"%d %b" % (node.call("CLUSTER", "KEYSLOT", key), key) for key in keys]
     assert lines == expected
@@ -84,7 +84,7 @@ def test_a_unix_socket_is_served(cluster: EmbeddedCluster, tmp_path: Path) -> No
     with serving("--listen", f"unix:{path}", "--seed", cluster.seeds):
         await_true(path.exists)
         with closing(socket.socket(socket.AF_UNIX)) as client:
-            client.settimeout(10)
+            client.settimeout(30)
             client.connect(str(path))
             client.sendall(b"PING\r\n")
             assert client.recv(100) == b"+PONG\r\n"

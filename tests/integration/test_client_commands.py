@@ -161,29 +161,30 @@ def test_a_blocked_client_is_let_go(
             replies.append(other.read_reply())
             assert one.command("CLIENT", "UNBLOCK", blocked) == b":0\r\n"
             assert other.command("ECHO", "next") == b"$4\r\nnext\r\n"
-    if replies[0] == b":0\r\n":  # WAIT: the replica of each shard counts, and the single server has none
-        replies[0] = b":1\r\n"
-    assert replies[0] == replies[1]
+    if replies[0] == b":0\r\n":  # WAIT: the replica of each shard may have acknowledged by then; a server has none
+        assert replies[1] in (b":0\r\n", b":1\r\n")
+    else:
+        assert replies[0] == replies[1]
 
 
-@pytest.mark.parametrize(("mode", "is_read_paused"), [("WRITE", False), ("ALL", True)])
-def test_a_pause_holds_commands_back_in_order(
-    two: tuple[RawClient, RawClient], mode: str, is_read_paused: bool
-) -> None:
+@pytest.mark.parametrize("mode", ["WRITE", "ALL"])
+def test_a_pause_holds_commands_back_in_order(two: tuple[RawClient, RawClient], mode: str) -> None:
     one, other = two
     other.command("SET", "counter", "0")
     began = time.monotonic()
     assert one.command("CLIENT", "PAUSE", "400", mode) == OK
-    other.command("GET", "counter")
-    assert (time.monotonic() - began >= 0.35) is is_read_paused
+    if mode == "ALL":
+        other.command("GET", "counter")
+        assert time.monotonic() - began >= 0.35
     replies = other.pipeline([("INCR", "counter"), ("INCR", "counter"), ("GET", "counter")])
     assert replies == [b":1\r\n", b":2\r\n", b"$1\r\n2\r\n"]
     assert time.monotonic() - began >= 0.35
 
 
-def test_a_pause_of_writes_is_ended(two: tuple[RawClient, RawClient]) -> None:
+def test_a_pause_of_writes_holds_back_no_reads_and_is_ended(two: tuple[RawClient, RawClient]) -> None:
     one, other = two
     one.command("CLIENT", "PAUSE", "60000", "WRITE")
+    assert other.command("GET", "nothing") == b"$-1\r\n"
     other.send(pack("SET", "a", "1"))
     assert one.command("CLIENT", "UNPAUSE") == OK
     assert other.read_reply() == OK

@@ -1,7 +1,6 @@
 """The embedded cluster itself: that it is what the other tests take it for, and that it leaves nothing behind."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,6 @@ from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
 from rproxy.demo.redis_process import RedisProcess
 from rproxy.errors import StartError
 from tests.support.waiting import await_true
-
-
-@pytest.fixture
-def own_cluster() -> Iterator[EmbeddedCluster]:
-    with EmbeddedCluster(node_timeout_ms=1000) as cluster:
-        yield cluster
 
 
 def exists(pid: int) -> bool:
@@ -42,7 +35,7 @@ def test_a_killed_primary_is_replaced_and_comes_back_as_a_replica(own_cluster: E
     primary, replica = own_cluster.shard_of("b")
     primary.kill()
     assert not exists(primary.pid)
-    await_true(lambda: replica.role == "primary", seconds=20)
+    await_true(lambda: replica.role == "primary")
     primary.restart()
     own_cluster.await_healthy()
     assert own_cluster.shard_of("b") == [replica, primary]

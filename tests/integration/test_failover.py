@@ -1,25 +1,9 @@
 """Nodes that die, hang and come back while clients go on."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from rproxy.demo.embedded import EmbeddedCluster
 from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy, config_of
 from tests.support.waiting import await_true
-
-
-@pytest.fixture
-def own_cluster() -> Iterator[EmbeddedCluster]:
-    with EmbeddedCluster(node_timeout_ms=1000) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def own_proxy(own_cluster: EmbeddedCluster) -> Iterator[Proxy]:
-    with Proxy(["--seed", own_cluster.seeds]) as proxy:
-        yield proxy
 
 
 def keys_by_shard(cluster: EmbeddedCluster) -> tuple[list[str], list[str]]:
@@ -39,7 +23,7 @@ def test_service_returns_after_a_primary_is_killed(own_cluster: EmbeddedCluster,
         assert client.command("SET", "b", "before") == b"+OK\r\n"
         await_true(lambda: replica.call("DBSIZE"))
         primary.kill()
-        await_true(lambda: client.command("SET", "b", "after") == b"+OK\r\n", seconds=20)
+        await_true(lambda: client.command("SET", "b", "after") == b"+OK\r\n")
         assert replica.role == "primary"
         assert replica.call("GET", "b") == b"after"
         primary.restart()
@@ -52,13 +36,13 @@ def test_other_shards_do_not_notice(own_cluster: EmbeddedCluster, own_proxy: Pro
     here, elsewhere = keys_by_shard(own_cluster)
     primary, replica = own_cluster.shard_of("b")
     with own_proxy.client() as affected, own_proxy.client() as client:
-        client.set_timeout(5)
+        client.set_timeout(30)
         client.pipeline([("SET", key, "1") for key in elsewhere])
         primary.kill()
         affected.send(b"".join(pack("SET", key, "1") for key in here))
         while replica.role != "primary":
             assert client.pipeline([("GET", key) for key in elsewhere]) == [b"$1\r\n1\r\n"] * len(elsewhere)
-        affected.set_timeout(20)
+        affected.set_timeout(60)
         replies = [affected.read_reply() for _ in here]
         assert len(replies) == len(here)
         assert all(reply == b"+OK\r\n" or reply.startswith((b"-ERR upstream", b"-CLUSTERDOWN")) for reply in replies)
@@ -81,7 +65,7 @@ def test_a_pipeline_cut_by_a_death_is_answered_to_the_last_command(
 def test_a_stuck_node_is_a_timeout_for_its_keys_alone(own_cluster: EmbeddedCluster) -> None:
     here, elsewhere = keys_by_shard(own_cluster)
     primary = own_cluster.primary_of("b")
-    config = config_of(own_cluster.seeds, settings={"op_timeout": "0.5s"})
+    config = config_of(own_cluster.seeds, settings={"op_timeout": "1s"})
     with Proxy(config=config) as proxy, proxy.client() as stuck, proxy.client() as client:
         assert client.command("SET", here[0], "1") == b"+OK\r\n"
         client.pipeline([("SET", key, "1") for key in elsewhere])
@@ -92,12 +76,12 @@ def test_a_stuck_node_is_a_timeout_for_its_keys_alone(own_cluster: EmbeddedClust
             assert stuck.read_reply().startswith(b"-ERR upstream 127.0.0.1:%d gave no answer in time" % primary.port)
         finally:
             primary.cont()
-        await_true(lambda: client.command("SET", here[0], "3") == b"+OK\r\n", seconds=20)
+        await_true(lambda: client.command("SET", here[0], "3") == b"+OK\r\n")
 
 
 def test_a_split_command_with_a_dead_shard_is_one_error(own_cluster: EmbeddedCluster) -> None:
     here, elsewhere = keys_by_shard(own_cluster)
-    config = config_of(own_cluster.seeds, settings={"op_timeout": "0.3s"})
+    config = config_of(own_cluster.seeds, settings={"op_timeout": "1s"})
     with Proxy(config=config) as proxy, proxy.client() as client:
         client.pipeline([("SET", key, "1") for key in here + elsewhere])
         own_cluster.primary_of("b").kill()
@@ -109,14 +93,14 @@ def test_a_split_command_with_a_dead_shard_is_one_error(own_cluster: EmbeddedClu
 
 def test_a_cluster_that_is_gone_and_returns_is_found_again() -> None:
     with EmbeddedCluster(primaries=1, replicas=0) as cluster:
-        config = config_of(cluster.seeds, settings={"op_timeout": "0.3s"}, cluster={"cluster_refresh_rate": "0.2s"})
+        config = config_of(cluster.seeds, settings={"op_timeout": "1s"}, cluster={"cluster_refresh_rate": "0.2s"})
         with Proxy(config=config) as proxy, proxy.client() as client:
             assert client.command("SET", "a", "1") == b"+OK\r\n"
             cluster.nodes[0].kill()
             assert client.command("SET", "a", "2").startswith(b"-")
             assert proxy.admin("/healthz")[0] == 200
             cluster.nodes[0].restart()
-            await_true(lambda: client.command("SET", "a", "3") == b"+OK\r\n", seconds=20)
+            await_true(lambda: client.command("SET", "a", "3") == b"+OK\r\n")
 
 
 def test_one_client_that_goes_away_harms_no_other(own_proxy: Proxy) -> None:
@@ -132,13 +116,13 @@ def test_one_client_that_goes_away_harms_no_other(own_proxy: Proxy) -> None:
 def test_a_blocked_client_is_told_that_its_node_died(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
     primary, replica = own_cluster.shard_of("b")
     with own_proxy.client() as client:
-        client.set_timeout(20)
+        client.set_timeout(60)
         client.send(pack("BLPOP", "b", "0"))
         await_true(lambda: b"blocked_clients:1" in primary.call("INFO", "clients"))
         primary.kill()
         assert b"was lost" in client.read_reply()
-        await_true(lambda: replica.role == "primary", seconds=20)
-        assert await_true(lambda: client.command("RPUSH", "b", "x") == b":1\r\n", seconds=20)
+        await_true(lambda: replica.role == "primary")
+        assert await_true(lambda: client.command("RPUSH", "b", "x") == b":1\r\n")
         assert client.command("BLPOP", "b", "0") == b"*2\r\n$1\r\nb\r\n$1\r\nx\r\n"
 
 
@@ -146,7 +130,7 @@ def test_a_blocked_client_goes_on_waiting_at_the_new_primary(own_cluster: Embedd
     """With CLUSTER FAILOVER the old primary lives on as a replica, and sends its blocked clients away unserved."""
     primary, replica = own_cluster.shard_of("b")
     with own_proxy.client() as client, own_proxy.client() as other:
-        client.set_timeout(20)
+        client.set_timeout(60)
         client.send(pack("BLPOP", "b", "0"))
         await_true(lambda: b"blocked_clients:1" in primary.call("INFO", "clients"))
         assert replica.call("CLUSTER", "FAILOVER") == b"OK"

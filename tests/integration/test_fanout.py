@@ -165,7 +165,7 @@ def kill(wire: WireClient) -> bool:
 def test_waiting_is_for_replicas_of_every_shard(wire: WireClient) -> None:
     replies = wire.call_all([*(("SET", key, "1") for key in (b"a", b"b", b"c")), ("WAIT", 1, 5000), ("GET", b"a")])
     assert replies == [b"OK"] * 3 + [1, b"1"]
-    assert wire.call("WAIT", 2, 50) == 1
+    assert wire.call("WAIT", 2, 500) == 1
 
 
 @pytest.mark.parametrize("command", [("WAIT", "x", "1"), ("WAIT", "1", "-1"), ("WAIT", "1", "x"), ("WAIT", "0", "0")])

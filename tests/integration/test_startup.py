@@ -23,14 +23,14 @@ def is_listening(port: int) -> bool:
 
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "rproxy", "serve", *arguments], capture_output=True, text=True, timeout=20
+        [sys.executable, "-m", "rproxy", "serve", *arguments], capture_output=True, text=True, timeout=60
     )
 
 
 def test_it_listens_before_it_knows_the_topology_and_says_so() -> None:
     with EmbeddedCluster(primaries=1, replicas=0) as cluster:
         cluster.nodes[0].kill()
-        config = config_of(cluster.seeds, settings={"op_timeout": "0.3s"}, cluster={"cluster_refresh_rate": "0.2s"})
+        config = config_of(cluster.seeds, settings={"op_timeout": "1s"}, cluster={"cluster_refresh_rate": "0.2s"})
         proxy = Proxy(config=config)
         try:
             proxy.launch()
@@ -45,7 +45,7 @@ def test_it_listens_before_it_knows_the_topology_and_says_so() -> None:
                 assert "main" in reason
                 assert proxy.admin("/healthz")[0] == 200
                 cluster.nodes[0].restart()
-                await_true(lambda: client.command("SET", "a", "1") == b"+OK\r\n", seconds=20)
+                await_true(lambda: client.command("SET", "a", "1") == b"+OK\r\n")
             await_true(proxy.is_ready)
         finally:
             proxy.stop()
@@ -98,7 +98,7 @@ def test_the_drain_has_a_limit(cluster: EmbeddedCluster) -> None:
             await_true(lambda: proxy.metrics().total("rproxy_upstream_requests_in_flight", cluster="main") == 1)
             began = time.monotonic()
             status = proxy.terminate()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 10
         finally:
             node.cont()
         assert status in (0, 1)
@@ -129,7 +129,7 @@ def test_a_seed_that_is_no_name_is_one_clear_line_and_asked_again() -> None:
     proxy = Proxy(["--seed", "no-such-host.invalid:6379"])
     try:
         proxy.launch()
-        await_true(lambda: "no-such-host.invalid" in proxy.output)
+        await_true(lambda: "no-such-host.invalid" in proxy.output, seconds=60)  # a resolver may try for long
         with RawClient(proxy.port) as client:
             assert client.command("GET", "a").startswith(b"-CLUSTERDOWN ")
         assert proxy.terminate() == 0
@@ -153,7 +153,7 @@ def test_it_serves_on_a_unix_socket(cluster: EmbeddedCluster, tmp_path: Path) ->
     first = config["listeners"][0]
     config["listeners"] = [first, {**first, "name": "local", "address": f"unix:{path}"}]
     with Proxy(config=config), socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
+        client.settimeout(30)
         client.connect(str(path))
         client.sendall(pack("SET", "a", "1"))
         assert client.recv(100) == b"+OK\r\n"

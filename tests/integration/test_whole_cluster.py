@@ -16,7 +16,7 @@ from rproxy.topology.slots import hash_slot
 from tests.support.proxy import Proxy, config_of
 from tests.support.waiting import await_true
 
-OP_TIMEOUT = {"op_timeout": "400ms"}
+OP_TIMEOUT = {"op_timeout": "800ms"}
 
 
 def fill(wire: WireClient, count: int) -> list[bytes]:

@@ -30,11 +30,11 @@ def test_metrics_are_the_sum_of_both(crew: Proxy) -> None:
         connections = [clients.enter_context(crew.client()) for _ in range(40)]
         for connection in connections:
             assert connection.pipeline([("SET", "a", "1")] * 25) == [b"+OK\r\n"] * 25
-        metrics = crew.metrics()
+        # A worker that has no time to answer at once is left out.
+        metrics = await_true(lambda: scrape if (scrape := crew.metrics()).total("rproxy_workers_alive") == 2 else None)
     assert metrics.total("rproxy_commands_total", command="set", result="success") == 1000
     assert metrics.total("rproxy_downstream_connections_active") == 40
     assert metrics.total("rproxy_workers_configured") == 2
-    assert metrics.total("rproxy_workers_alive") == 2
 
 
 def test_a_killed_worker_is_replaced(crew: Proxy) -> None:
@@ -46,7 +46,7 @@ def test_a_killed_worker_is_replaced(crew: Proxy) -> None:
         victim = max(before)
         os.kill(victim, signal.SIGKILL)
     await_true(lambda: crew.metrics().total("rproxy_worker_restarts_total") == 1)
-    await_true(lambda: crew.metrics().total("rproxy_workers_alive") == 2, seconds=20)
+    await_true(lambda: crew.metrics().total("rproxy_workers_alive") == 2)
     assert victim not in children_of(crew.pid)
     for _ in range(40):
         with RawClient(crew.port) as client:
@@ -146,11 +146,11 @@ def test_a_worker_that_is_started_anew_is_told_of_subscribers(crew: Proxy) -> No
             connection.command("SUBSCRIBE", "news")
         os.kill(max(children_of(crew.pid)), signal.SIGKILL)
         await_true(lambda: crew.metrics().total("rproxy_worker_restarts_total") == 1)
-        await_true(lambda: crew.metrics().total("rproxy_workers_alive") == 2, seconds=20)
+        await_true(lambda: crew.metrics().total("rproxy_workers_alive") == 2)
 
         def counts() -> set[bytes]:
             with ExitStack() as others:
                 publishers = [others.enter_context(crew.client()) for _ in range(8)]
                 return {publisher.command("PUBLISH", "news", "x") for publisher in publishers}
 
-        await_true(lambda: counts() == {b":%d\r\n" % crew.metrics().total("rproxy_subscriptions")}, seconds=20)
+        await_true(lambda: counts() == {b":%d\r\n" % crew.metrics().total("rproxy_subscriptions")})

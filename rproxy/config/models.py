@@ -133,7 +133,11 @@ class LimitsConfig(Section):
     """Unanswered commands of one client; at the bound rproxy stops reading from it until replies have come."""
 
     output_buffer_limit: Size = 64 * 1024**2
-    """Bytes of replies that wait for one client; at the bound rproxy stops reading from it until it has taken some."""
+    """Bytes that the replies of one client may take, those to come included; towards the bound its commands wait, then
+    the nodes, until it has taken some."""
+
+    slow_client_timeout: Duration = 60.0
+    """The time after which a client that has too much to take, and takes nothing, is closed; 0 is never."""
 
     max_subscriptions_per_client: Bound = 100_000
     """Channels, patterns and sharded channels that one client may be subscribed to."""

@@ -28,6 +28,10 @@ class Muted(Sink):
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
 
+    def affinity(self) -> int:
+        """That of the client's session."""
+        return self.sink.affinity()
+
     def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
         """Drop the reply."""
         self.sink.deliver(token, _NOTHING, 0, 0)

@@ -38,6 +38,10 @@ class ExecReply(Sink):
         """Whose transaction it is."""
         return self._command.sink.asker()
 
+    def affinity(self) -> int:
+        """That of the client's session."""
+        return self._command.sink.affinity()
+
     def absorb(self, token: int, line: bytes) -> None:
         """The first error in place of QUEUED is why EXEC is refused."""
         self._error = self._error or line

@@ -45,10 +45,15 @@ class Parts(Sink):
 class FanOutReply(Parts):
     """Parts whose replies become the reply of ``command``."""
 
-    __slots__ = ()
+    __slots__ = ("_session",)
 
     def __init__(self, command: Command, parts: int, finish: Finish) -> None:
         Parts.__init__(self, parts, lambda replies: command.reply(finish(replies)))
+        self._session = command.session
+
+    def affinity(self) -> int:
+        """That of the client's session."""
+        return self._session.affinity
 
 
 def shards_of(context: Context) -> list[Target]:

@@ -51,6 +51,10 @@ class _Receivers(Sink):
         self._topic = topic
         self._slot = slot
 
+    def affinity(self) -> int:
+        """That of the client's session."""
+        return self._sink.affinity()
+
     def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
         """Take the node's answer."""
         reply = corrected(bytes(chunk[start:end]), self._topic, self._subscriptions, self._slot)

@@ -75,6 +75,10 @@ class ScriptReply(Sink):
         args = self._command.args
         return encode.command([_IN_FULL[self._command.spec.name], self._script.body, *args[2:]])
 
+    def affinity(self) -> int:
+        """That of the client's session."""
+        return self._sink.affinity()
+
     def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
         """Take the reply; an error that tells of a missing script is not the client's."""
         line = bytes(chunk[start : min(end, start + len(_BROKEN))])

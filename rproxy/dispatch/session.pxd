@@ -12,7 +12,7 @@ cdef class Session:
     cdef readonly bint is_only_restricted
     cdef readonly bint is_held
     cdef readonly bint is_quitting
-    cdef readonly bint is_interrupted
+    cdef public bint is_interrupted
     cdef readonly object states
     cdef public object client
     cdef public int descriptor

@@ -69,12 +69,12 @@ class Session:
     ``protocol`` is the RESP version it speaks, 2 or 3; ``affinity`` picks its connection in every pool (see
     ``upstream.pool``). ``is_plain``: it is in no ``State``, so its commands may take the fast path;
     ``is_only_restricted``: those may that its user's rules clearly allow. ``is_held``: its next command waits.
-    ``is_interrupted``: it is held or quitting. ``at_close`` is called, in any order, when the client is gone, or
-    resets. ``transaction`` and ``watch``: what it queued and what it watches; ``subscriber``: what
-    it is subscribed to, ``None`` if nothing; ``unblock`` ends the wait of a blocked client, with an error or as if its
-    time were over, if it still waits. ``user`` is who it is, the default user before it authenticates. ``created`` is a
-    Unix time in seconds. ``descriptor`` is that of its socket, ``last_command`` what it asked last. ``marks`` are the
-    flags that it set in CLIENT LIST; ``skips_reply``: it is muted for one command.
+    ``is_interrupted``: it is held or quitting, or has too many replies to take. ``at_close`` is called, in any order,
+    when the client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches;
+    ``subscriber``: what it is subscribed to, ``None`` if nothing; ``unblock`` ends the wait of a blocked client, with
+    an error or as if its time were over, if it still waits. ``user`` is who it is, the default user before it
+    authenticates. ``created`` is a Unix time in seconds. ``descriptor`` is that of its socket, ``last_command`` what it
+    asked last. ``marks`` are the flags that it set in CLIENT LIST; ``skips_reply``: it is muted for one command.
     """
 
     __slots__ = (

@@ -25,7 +25,7 @@ cdef class SplitReply(Sink):
     cdef unsigned char *_held
     cdef Py_ssize_t _capacity
     cdef Py_ssize_t _size
-    cpdef object deliver(self, long long token, object chunk, Py_ssize_t start, Py_ssize_t end)
+    cpdef Sink deliver(self, long long token, object chunk, Py_ssize_t start, Py_ssize_t end)
     cdef bint _take(self, Py_ssize_t fragment, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     cdef bint _take_elements(self, Py_ssize_t fragment, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     cdef int _hold(self, Py_ssize_t key, const unsigned char *data, Py_ssize_t size) except -1

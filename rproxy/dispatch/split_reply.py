@@ -38,18 +38,22 @@ class SplitReply(Sink):
         self._missing = fragments.count
         self._replies: list[bytes] = [b""] * fragments.count
 
-    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> None:
+    def affinity(self) -> int:
+        """That of the client's session."""
+        return self._sink.affinity()
+
+    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> Sink | None:
         """Take the reply of fragment ``token``."""
         self._replies[token] = bytes(chunk[start:end])
         self._missing -= 1
         if self._missing:
-            return
+            return None
         fragments = self._fragments
         keys = [_keys_of(fragments, fragment) for fragment in range(fragments.count)]
         reply = assemble(self._policy, keys, self._replies)
         if self._stats is not None:
             self._stats.record(reply.startswith(b"-"), self._turn.now - self._started)
-        self._sink.deliver(self._token, reply, 0, len(reply))
+        return self._sink.deliver(self._token, reply, 0, len(reply))
 
 
 def _keys_of(fragments: Fragments, fragment: int) -> list[int]:

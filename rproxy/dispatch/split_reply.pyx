@@ -48,17 +48,20 @@ cdef class SplitReply(Sink):
         free(self._elements)
         free(self._held)
 
-    cpdef object deliver(self, long long token, object chunk, Py_ssize_t start, Py_ssize_t end):
+    cpdef Py_ssize_t affinity(self) except? -2:
+        return self._sink.affinity()
+
+    cpdef Sink deliver(self, long long token, object chunk, Py_ssize_t start, Py_ssize_t end):
         cdef bytes reply
         if not self._take(token, chunk, start, end) and self._error is None:
             self._error = MISMATCH
         self._missing -= 1
         if self._missing:
-            return
+            return None
         reply = self._error if self._error is not None else self._assemble()
         if self._stats is not None:
             self._stats.record(self._error is not None, self._turn.now - self._started)
-        self._sink.deliver(self._token, reply, 0, len(reply))
+        return self._sink.deliver(self._token, reply, 0, len(reply))
 
     cdef bint _take(self, Py_ssize_t fragment, object chunk, Py_ssize_t start, Py_ssize_t end) except -1:
         """Keep what the reply of one fragment adds to the whole; false if it is not of the expected kind."""

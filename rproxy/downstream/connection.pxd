@@ -20,9 +20,18 @@ cdef class DownstreamConnection(Connection):
     cdef RequestScanner _strict_scanner
     @cython.locals(scanner=RequestScanner, position=cython.Py_ssize_t, room=cython.Py_ssize_t, status=cython.int)
     cpdef Py_ssize_t on_bytes(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
-    cdef Py_ssize_t _max_in_flight
     cdef Py_ssize_t _output_limit
+    cdef Py_ssize_t _pause_at
+    cdef Py_ssize_t _window
+    cdef Py_ssize_t _reply_size
+    cdef long long _look_at
+    cdef long long _seen_passed
+    cdef long long _seen_answered
+    cdef long long _progress
+    cdef double _progress_at
+    cdef list _pushes
     cpdef Py_ssize_t unsent(self) except -1
+    @cython.locals(unsent=cython.Py_ssize_t)
     cdef bint _waits(self, Py_ssize_t size) except -1
     cdef Py_ssize_t _interrupt(self, Py_ssize_t position, Py_ssize_t end) except -1
 

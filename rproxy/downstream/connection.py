@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rproxy.dispatch.session import Session
+from rproxy.downstream.flow import FIRST_GUESS, bounds, reply_size, window
 from rproxy.downstream.reply_queue import ReplyQueue
 from rproxy.resp import encode
 from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
@@ -19,22 +21,40 @@ _NEED_MORE = NEED_MORE
 _MALFORMED = MALFORMED
 _HELD_MOST = 1024 * 1024
 """Bytes read ahead of a client whose commands wait; no more is read from it beyond."""
+_LOOK_AFTER = 1024 * 1024
+"""Bytes of replies after which the size of the next ones is guessed anew."""
+REASONS = {
+    "slow": "it has taken none of its replies for too long (see slow_client_timeout)",
+    "in_the_way": "it takes a large reply so slowly that other clients wait behind it",
+    "cut": "the node was lost in the middle of a large reply",
+}
+"""Why clients are given up, in a word and in the log."""
+
+log = logging.getLogger("rproxy.listener")
 
 
 class DownstreamConnection(Connection):
     """A client's connection.
 
     A client with too much in flight is *throttled*: what it sent stays in the inbox, and nothing more is read from it,
-    until replies have left.
+    until replies have left. How much is too much follows from the size of its replies (``downstream.flow``).
     """
 
     __slots__ = (
         "_dispatcher",
-        "_max_in_flight",
+        "_look_at",
         "_output_limit",
+        "_pause_at",
+        "_progress",
+        "_progress_at",
+        "_pushes",
+        "_reply_size",
         "_scanner",
+        "_seen_answered",
+        "_seen_passed",
         "_settling",
         "_strict_scanner",
+        "_window",
         "heard_at",
         "is_finishing",
         "is_throttled",
@@ -56,12 +76,19 @@ class DownstreamConnection(Connection):
         self._dispatcher = listener.dispatcher
         self._scanner: RequestScanner | None = None
         self._strict_scanner: RequestScanner | None = None
+        self._reply_size = FIRST_GUESS
+        self._seen_passed = 0
+        self._seen_answered = 0
+        self._progress = 0
+        self._progress_at = 0.0
+        self._pushes: list[bytes] | None = None
         self.renew_limits()
 
     def renew_limits(self) -> None:
         """Take the limits from the listener, which may have others now."""
-        self._max_in_flight = self.listener.max_in_flight
         self._output_limit = self.listener.output_limit
+        self.replies.most, self._pause_at = bounds(self._output_limit)
+        self._look()
 
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
         """Dispatch every whole command, as far as there is room for their replies."""
@@ -80,7 +107,7 @@ class DownstreamConnection(Connection):
         room = 0
         while position < end:
             if room == 0:
-                room = self._max_in_flight - replies.pending()
+                room = self._window - replies.pending()
                 if room <= 0:
                     self._throttle()
                     break
@@ -103,10 +130,60 @@ class DownstreamConnection(Connection):
 
     def _waits(self, size: int) -> bool:
         """Whether the ``size`` bytes in the inbox have to wait: for a reply, or for room."""
-        is_full = size > _HELD_MOST if self.session.is_held else self.unsent() >= self._output_limit
-        if is_full:
-            self._throttle()
-        return is_full or self.session.is_held
+        if self.session.is_held:
+            if size > _HELD_MOST:
+                self._throttle()
+            return True
+        unsent = self.unsent()
+        if self.outbox.gone + unsent >= self._look_at:
+            self._look()
+        if unsent >= self._pause_at:
+            self._crowd()
+            return True
+        return False
+
+    def _look(self) -> None:
+        """Guess the size of replies anew, and how many may be under way."""
+        replies = self.replies
+        passed, answered = self.outbox.gone + self.outbox.unsent() - replies.begun, replies.answered()
+        size = reply_size(self._reply_size, passed - self._seen_passed, answered - self._seen_answered, replies.begun)
+        self._reply_size = size
+        self._seen_passed, self._seen_answered = passed, answered
+        self._look_at = passed + min(_LOOK_AFTER, self._pause_at)
+        self._window = window(replies.most - self.unsent(), size, self.listener.max_in_flight)
+
+    def _crowd(self) -> None:
+        """Take no more commands until the client has taken replies, and see to it that this does not take for ever."""
+        self._throttle()
+        if self not in self.listener.crowded:
+            self.listener.crowded.add(self)
+            self._progress_at = self.turn.now
+
+    def on_full(self) -> None:
+        """So much waits for the client that nodes have to: it is throttled, in the middle of a batch too."""
+        self.session.is_interrupted = True
+        self._crowd()
+
+    def look_after(self, now: float, patience: float) -> bool:
+        """The janitor's round of a crowded client; false if there is no more to look after.
+
+        It is closed if it has taken nothing for ``patience`` seconds, 0 for ever.
+        """
+        backlog = self.transport.backlog() if self.transport is not None else 0
+        progress = self.outbox.gone - backlog + self.replies.answered()
+        if not self.outbox.unsent() + backlog and not self.replies.feeders:
+            return False
+        if progress != self._progress:
+            self._progress, self._progress_at = progress, now
+        elif patience and now - self._progress_at > patience:
+            self.give_up("slow")
+        return True
+
+    def give_up(self, reason: str) -> None:
+        """Close a client that stands in the way, or has a part of a reply that nobody can complete."""
+        self.listener.given_up[reason] += 1
+        log.warning("client %s is closed: %s", self.session.address, REASONS[reason])
+        self.close()
 
     def _interrupt(self, position: int, end: int) -> int:
         """Up to where the inbox is used up after a command with which the client quits, or has to wait."""
@@ -173,10 +250,23 @@ class DownstreamConnection(Connection):
         """Send a push message between replies; a client that has too much unread is closed, as Redis does."""
         if self.is_finishing:
             return
-        self.outbox.write(data)
-        self.turn.mark(self)
-        if self.unsent() > self._output_limit:
+        if self.replies.begun or self._pushes is not None:
+            self._pushes = self._pushes or []
+            self._pushes.append(data)
+            self.replies.is_watched = True
+        else:
+            self.outbox.write(data)
+            self.turn.mark(self)
+        if self.unsent() + sum(map(len, self._pushes or ())) > self._output_limit:
             self.close()
+
+    def _push_later(self) -> None:
+        """Send the push messages that came in the middle of a reply."""
+        if self._pushes is not None and not self.replies.begun:
+            pushes, self._pushes = self._pushes, None
+            for data in pushes:
+                self.push(data)
+            self._watch(self.is_throttled or self.is_finishing)
 
     def figures(self) -> tuple[int, int, int]:
         """See ``dispatch.session.Client``."""
@@ -191,7 +281,7 @@ class DownstreamConnection(Connection):
     def unsent(self) -> int:
         """Bytes of replies that wait for the client, or for replies before them."""
         backlog = self.transport.backlog() if self.transport is not None else 0
-        return self.outbox.unsent() + backlog + self.replies.held
+        return self.outbox.unsent() + backlog + self.replies.held + self.replies.reserved
 
     def _throttle(self) -> None:
         self.is_throttled = True
@@ -204,6 +294,8 @@ class DownstreamConnection(Connection):
         if self.transport is None or self.is_finishing or not self.is_throttled:
             return
         self.is_throttled = False
+        self.session.is_interrupted = self.session.is_held or self.session.is_quitting
+        self._look()
         if self.inbox is not None:
             self.receive(self.inbox, self.filled)
         if not self.is_throttled and self.transport is not None and not self.is_finishing:
@@ -212,20 +304,23 @@ class DownstreamConnection(Connection):
 
     def _watch(self, is_watching: bool) -> None:
         """Whether to be told of replies and of what was sent: only while waiting for it."""
-        self.replies.is_watched = is_watching or self._settling is not None
+        self.replies.is_watched = is_watching or self._settling is not None or self._pushes is not None
         self.awaits_sent = is_watching
 
     def on_delivered(self) -> None:
         """A reply was delivered while this connection waited for it."""
+        self._push_later()
+        self.replies.wake()
         if self._settling is not None and self.replies.pending() <= 1:
             self.turn.loop.call_soon(self._settle)
         if self.is_finishing:
             self.turn.mark(self)
-        elif self.is_throttled and not self.session.is_held and self.replies.pending() <= self._max_in_flight // 2:
+        elif self.is_throttled and not self.session.is_held and self.replies.pending() <= self._window // 2:
             self.turn.loop.call_soon(self._resume)
 
     def on_sent(self) -> None:
         """The outbox was sent."""
+        self.replies.wake()
         if self.is_finishing:
             if self.replies.pending() == 0 and self.outbox.unsent() == 0:
                 self.close()
@@ -264,6 +359,7 @@ class DownstreamConnection(Connection):
         """Close at once."""
         if not self.replies.is_closed:
             self.replies.close()
+            self.replies.wake()
             self.session.let_go()
         self.outbox.clear()
         self.is_finishing = True

@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from rproxy.dispatch.authentication import begin
 from rproxy.dispatch.dispatcher import Dispatcher
 from rproxy.dispatch.session import Session
 from rproxy.downstream.balance import Balance
-from rproxy.downstream.connection import DownstreamConnection
+from rproxy.downstream.connection import REASONS, DownstreamConnection
 from rproxy.resp.wire import RequestScanner
 from rproxy.transport.attach import accept, adopt
 from rproxy.transport.connection import Traffic, Turn
@@ -49,6 +50,10 @@ class Listener:
         self._set_up(settings)
         self.protocol_errors = 0
         self.rejected = 0
+        self.given_up = Counter(dict.fromkeys(REASONS, 0))
+        """Clients that were closed because their replies could not be brought to them, by reason."""
+        self.crowded: set[DownstreamConnection] = set()
+        """The clients that take no more commands before they have taken replies."""
         self.connections: set[DownstreamConnection] = set()
         self._socket = sock
         self._next_client_id = next_client_id
@@ -65,6 +70,7 @@ class Listener:
         self.output_limit = limits.output_buffer_limit
         self.max_clients = limits.max_clients
         self.idle_timeout = limits.client_idle_timeout
+        self.slow_timeout = limits.slow_client_timeout
         self.tls = Certificates(settings.tls, f"listener {settings.name}") if settings.tls is not None else None
         self.scanner = self.make_scanner()
 
@@ -186,13 +192,17 @@ class Listener:
         """A client's connection is closed."""
         if connection in self.connections:
             self.connections.remove(connection)
+            self.crowded.discard(connection)
             self.dispatcher.context.sessions.pop(connection.session.id, None)
             self._count(-1)
 
     def tick(self, now: float) -> None:
-        """The janitor's round: close clients that have been silent for too long, look after the certificates."""
+        """The janitor's round: close clients that are silent or slow for too long, look after the certificates."""
         if self.tls is not None:
             self.tls.tick(now)
+        for connection in list(self.crowded):
+            if not connection.look_after(now, self.slow_timeout):
+                self.crowded.discard(connection)
         limit = self.idle_timeout
         if not limit or now - self._idle_checked_at < min(limit / 4, 1.0):
             return

@@ -66,6 +66,12 @@ METRICS = (
     _gauge("downstream_connections_active", "Clients connected now.", "listener"),
     _counter("downstream_connections_opened", "Clients that connected.", "listener"),
     _counter("downstream_connections_rejected", "Clients refused because there were too many.", "listener"),
+    _counter(
+        "downstream_connections_given_up",
+        "Clients closed because their replies could not be brought to them (slow, in_the_way, cut).",
+        "listener",
+        "reason",
+    ),
     _counter("downstream_received_bytes", "Bytes received from clients.", "listener"),
     _counter("downstream_sent_bytes", "Bytes sent to clients.", "listener"),
     _counter("downstream_protocol_errors", "Clients closed because what they sent was not RESP.", "listener"),

@@ -22,7 +22,7 @@ class ReplyScanner:
     the type byte of the reply. ``max_size`` bounds a bulk string.
     """
 
-    __slots__ = ("_offset", "_pending", "first", "max_size", "needed")
+    __slots__ = ("_offset", "_pending", "_rest", "first", "max_size", "needed")
 
     def __init__(self, max_size: int = 512 * 1024 * 1024) -> None:
         self.max_size = max_size
@@ -30,6 +30,7 @@ class ReplyScanner:
         self.needed = 1
         self._offset = 0
         self._pending = 0
+        self._rest = 0
 
     def is_mid_reply(self) -> bool:
         """Whether a reply was begun and not ended."""
@@ -72,6 +73,46 @@ class ReplyScanner:
         self._offset = 0
         self.needed = 1
         return position - start
+
+    def pour(self, chunk: Chunk, start: int, end: int) -> int:
+        """How many bytes of ``chunk[start:end]`` belong to the reply that ``next`` found begun; -1 if it is no RESP.
+
+        They are done with: the reply goes on after them, with the next call of ``pour``, unless ``is_mid_reply`` is
+        false now. What is left of the chunk then is the next reply, else the beginning of an element.
+        """
+        position = start
+        while position < end and self._pending > 0:
+            if self._rest == 0:
+                size = self.next(chunk, position, end)
+                if size < 0:
+                    return -1
+                if size > 0:
+                    return position + size - start
+                if self.needed <= end - position + 1:
+                    position += self._offset
+                    self._offset = 0
+                    break
+                self._rest = self.needed - (end - position)
+                self._offset = 0
+                position = end
+                break
+            position = self._pour_bulk(chunk, position, end)
+            if position < 0:
+                return -1
+        return position - start
+
+    def _pour_bulk(self, chunk: Chunk, position: int, end: int) -> int:
+        """The position after what belongs to the bulk string that has ``_rest`` bytes to come, with its line end."""
+        rest = self._rest
+        size = min(rest, end - position)
+        for left, byte in ((2, 0x0D), (1, 0x0A)):
+            if rest - size < left <= rest and chunk[position + rest - left] != byte:
+                return -1
+        self._rest = rest - size
+        if self._rest == 0:
+            self._pending -= 1
+            self.needed = 1
+        return position + size
 
     def _frame_plainly(self, chunk: Chunk, start: int, end: int) -> int:
         """The size of a line or a short bulk string that is all there; 0 for any other reply."""

@@ -59,5 +59,8 @@ cdef class ReplyScanner:
     cdef public Py_ssize_t max_size
     cdef Py_ssize_t _offset
     cdef long long _pending
+    cdef Py_ssize_t _rest
+    cpdef Py_ssize_t pour(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2
+    cdef Py_ssize_t _pour_bulk(self, const unsigned char *p, Py_ssize_t position, Py_ssize_t end) noexcept
     cpdef Py_ssize_t next(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2
     cpdef bint is_mid_reply(self)

@@ -284,11 +284,48 @@ cdef class ReplyScanner:
         self.max_size = max_size
         self._offset = 0
         self._pending = 0
+        self._rest = 0
         self.first = 0
         self.needed = 1
 
     cpdef bint is_mid_reply(self):
         return self._pending > 0
+
+    cpdef Py_ssize_t pour(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2:
+        cdef Py_ssize_t position = start
+        cdef Py_ssize_t size
+        while position < end and self._pending > 0:
+            if self._rest == 0:
+                size = self.next(chunk, position, end)
+                if size < 0:
+                    return -1
+                if size > 0:
+                    return position + size - start
+                if self.needed <= end - position + 1:
+                    position += self._offset
+                    self._offset = 0
+                    break
+                self._rest = self.needed - (end - position)
+                self._offset = 0
+                position = end
+                break
+            position = self._pour_bulk(data_of(chunk), position, end)
+            if position < 0:
+                return -1
+        return position - start
+
+    cdef Py_ssize_t _pour_bulk(self, const unsigned char *p, Py_ssize_t position, Py_ssize_t end) noexcept:
+        cdef Py_ssize_t rest = self._rest
+        cdef Py_ssize_t size = min(rest, end - position)
+        if rest - size < 2 <= rest and p[position + rest - 2] != c'\r':
+            return -1
+        if rest - size < 1 and p[position + rest - 1] != c'\n':
+            return -1
+        self._rest = rest - size
+        if self._rest == 0:
+            self._pending -= 1
+            self.needed = 1
+        return position + size
 
     cpdef Py_ssize_t next(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2:
         cdef const unsigned char *p = data_of(chunk) + start

@@ -37,6 +37,8 @@ def _of_listener(listener: Listener) -> Iterator[Sample]:
     yield "rproxy_downstream_connections_active", labels, traffic.active
     yield "rproxy_downstream_connections_opened_total", labels, traffic.opened
     yield "rproxy_downstream_connections_rejected_total", labels, listener.rejected
+    for reason, count in listener.given_up.items():
+        yield "rproxy_downstream_connections_given_up_total", (listener.name, reason), count
     yield "rproxy_downstream_received_bytes_total", labels, traffic.received_bytes
     yield "rproxy_downstream_sent_bytes_total", labels, traffic.sent_bytes
     yield "rproxy_downstream_protocol_errors_total", labels, listener.protocol_errors

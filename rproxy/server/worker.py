@@ -21,6 +21,7 @@ from rproxy.server.listeners import Listeners
 from rproxy.server.observe import of_cluster, samples_of
 from rproxy.server.upstreams import Upstreams, Use
 from rproxy.topology.server_facts import ServerFacts
+from rproxy.transport.allocation import give_back_large_buffers
 from rproxy.transport.attach import make_turn, stop_turn
 from rproxy.upstream.cluster import Cluster
 from rproxy.upstream.learner import Learner
@@ -97,6 +98,7 @@ class Worker:
         self._listeners.open()
         self._tick = loop.call_later(TICK, self._on_tick)
         # What was loaded lives as long as the process; what a command makes dies without the collector.
+        give_back_large_buffers()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
 

@@ -48,3 +48,6 @@ cdef class Connection:
     cpdef object on_lost(self, str reason)
     cpdef object on_sent(self)
     cpdef object on_delivered(self)
+    cpdef object on_full(self)
+    cpdef object give_up(self, str reason)
+    cpdef object go_on(self)

@@ -149,3 +149,12 @@ class Connection:
 
     def on_delivered(self) -> None:
         """A reply was delivered: told of a connection whose reply queue is watched."""
+
+    def on_full(self) -> None:
+        """So many bytes of replies wait for it that no more should come until some were sent."""
+
+    def give_up(self, reason: str) -> None:
+        """Close a client that replies cannot be brought to, for a ``reason`` in a word."""
+
+    def go_on(self) -> None:
+        """Read on after a stall: the client that it waited for has room, or is gone."""

@@ -1,16 +1,23 @@
 """Bytes on their way out, in one C buffer: the compiled form of ``outbox.py``, which documents the behaviour.
 
-An empty outbox holds no memory: small blocks go back to a bounded pool, so an idle connection costs nothing here.
+An empty outbox holds no memory: small blocks go back to a bounded pool, so an idle connection costs nothing here. One
+that does not retain and has much unsent goes on in a chain of blocks, each given back when it was sent: so it takes
+little more memory than its bytes.
 """
 
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from rproxy.resp.wire cimport data_of
 
 cdef enum:
     BLOCK_SIZE = 2048
     POOL_SIZE = 512
+    LINKED_FROM = 131072
+    LINK_SIZE = 1048576
+    PIECE = 262144
 
 cdef unsigned char *POOL[POOL_SIZE]
 cdef int POOLED = 0
@@ -35,6 +42,11 @@ cdef class Outbox:
             free(self._data)
         self._data = NULL
         self._capacity = self._head = self._sent = self._tail = 0
+        while self._chain != NULL:
+            self._unlink()
+            free(self._data)
+            self._data = NULL
+            self._capacity = self._tail = 0
 
     cdef int _reserve(self, Py_ssize_t size) except -1:
         """Make room for ``size`` more bytes."""
@@ -71,10 +83,58 @@ cdef class Outbox:
     cdef int push(self, const unsigned char *data, Py_ssize_t size) except -1:
         """``append`` for bytes at a pointer."""
         if self._tail + size > self._capacity:
+            if not self.retains and (self._chain != NULL or self._tail - self._sent + size > LINKED_FROM):
+                return self._link(data, size)
             self._reserve(size)
         memcpy(self._data + self._tail, data, size)
         self._tail += size
         return 0
+
+    cdef int _link(self, const unsigned char *data, Py_ssize_t size) except -1:
+        """Append to the last block of the chain, and to new ones. What is before the chain counts as full from now on."""
+        cdef Block *block
+        cdef Py_ssize_t part
+        self._capacity = self._tail
+        while size > 0:
+            block = self._chain_end
+            if block == NULL or block.size == LINK_SIZE:
+                block = <Block *> malloc(sizeof(Block))
+                if block == NULL:
+                    raise MemoryError
+                block.next = NULL
+                block.size = 0
+                block.data = <unsigned char *> malloc(LINK_SIZE)
+                if block.data == NULL:
+                    free(block)
+                    raise MemoryError
+                if self._chain_end == NULL:
+                    self._chain = block
+                else:
+                    self._chain_end.next = block
+                self._chain_end = block
+            part = min(size, LINK_SIZE - block.size)
+            memcpy(block.data + block.size, data, part)
+            block.size += part
+            self._chained += part
+            data += part
+            size -= part
+        if self._tail == self._sent:
+            free(self._data)
+            self._unlink()
+        return 0
+
+    cdef void _unlink(self) noexcept:
+        """Go on with the first block of the chain, after all before it was sent and given back."""
+        cdef Block *block = self._chain
+        self._chain = block.next
+        if self._chain == NULL:
+            self._chain_end = NULL
+        self._chained -= block.size
+        self._data = block.data
+        self._head = self._sent = 0
+        self._tail = block.size
+        self._capacity = LINK_SIZE if self._chain == NULL else block.size
+        free(block)
 
     cpdef object append(self, object chunk, Py_ssize_t start, Py_ssize_t end):
         self.push(data_of(chunk) + start, end - start)
@@ -83,24 +143,42 @@ cdef class Outbox:
         self.append(data, 0, len(data))
 
     cpdef Py_ssize_t unsent(self) noexcept:
-        return self._tail - self._sent
+        return self._tail - self._sent + self._chained
 
     cpdef Py_ssize_t sent(self) noexcept:
         return self._sent - self._head
 
     cpdef Py_ssize_t size(self) noexcept:
-        return self._tail - self._head
+        return self._tail - self._head + self._chained
 
     cdef void mark_sent(self, Py_ssize_t size) noexcept:
         self._sent += size
+        self.gone += size
         if not self.retains:
             self._head = self._sent
             if self._head == self._tail:
-                self._reset()
+                if self._chain != NULL:
+                    free(self._data)
+                    self._unlink()
+                else:
+                    self._reset()
 
     cpdef bytes take(self):
-        cdef bytes data = self._data[self._sent:self._tail] if self._data != NULL else b""
-        self.mark_sent(len(data))
+        return self._take(self.unsent())
+
+    cpdef bytes take_piece(self):
+        return self._take(min(self.unsent(), PIECE))
+
+    cdef bytes _take(self, Py_ssize_t size):
+        cdef bytes data = PyBytes_FromStringAndSize(NULL, size)
+        cdef unsigned char *out = <unsigned char *> PyBytes_AS_STRING(data)
+        cdef Py_ssize_t part
+        while size > 0:
+            part = min(size, self._tail - self._sent)
+            memcpy(out, self._data + self._sent, part)
+            self.mark_sent(part)
+            out += part
+            size -= part
         return data
 
     cpdef bint release(self, Py_ssize_t size) except -1:

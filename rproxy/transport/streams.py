@@ -73,18 +73,28 @@ class StreamTransport(Transport, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The socket takes bytes again."""
-        if self._connection is not None:
-            self._connection.on_sent()
+        connection = self._connection
+        if connection is not None and self._hand_over(connection):
+            connection.on_sent()
 
     def flush(self, connection: Connection) -> None:
         """Hand the outbox to asyncio."""
-        if self._stream is not None and connection.outbox.unsent():
-            data = connection.outbox.take()
+        if self._hand_over(connection) and connection.awaits_sent:
+            connection.on_sent()
+
+    def _hand_over(self, connection: Connection) -> bool:
+        """Write piece by piece as long as the socket takes it, so that little waits twice; whether it took all."""
+        outbox, stream = connection.outbox, self._stream
+        if stream is None:
+            return False
+        while not stream.get_write_buffer_size():
+            if not outbox.unsent():
+                return True
+            data = outbox.take_piece()
             connection.traffic.sent_bytes += len(data)
             if self._takes_more:
-                self._stream.write(data)
-        if connection.awaits_sent:
-            connection.on_sent()
+                stream.write(data)
+        return False
 
     def backlog(self) -> int:
         """Bytes that wait in asyncio's buffer."""

@@ -404,7 +404,11 @@ class Cluster:
             self.tls.tick(now)
         for pool in [*self._pools.values(), *self._retired]:
             for connection in pool.connections():
-                self._expire(connection, now - self.op_timeout)
+                if connection.is_busy or connection.stalled_at:
+                    connection.look_after(now, self.op_timeout)
+                if not connection.is_stalled:
+                    self._expire(connection, now - self.op_timeout)
+                pool.restore(connection.lane)
         if self.has_parked:
             if self.refresher is not None:
                 self.refresher.on_failure()

@@ -11,7 +11,7 @@ from rproxy.transport.connection import Connection
 from rproxy.upstream.failure import GARBAGE, LOST, Failure
 from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.request import Request
-from rproxy.upstream.sink import DISCARD, Sink
+from rproxy.upstream.sink import DISCARD, RELAYED, WHOLE, Sink
 from rproxy.upstream.slow_log import SHOWN_MOST
 
 if TYPE_CHECKING:
@@ -20,16 +20,42 @@ if TYPE_CHECKING:
 _ERROR = 0x2D  # '-'
 _PUSH = 0x3E  # '>'
 _NEVER = math.inf
+_LARGE = 1024 * 1024
+"""Bytes from which on a reply is relayed as it comes, and its connection takes no further clients meanwhile."""
+_NEIGHBOURS_WAIT = 1.0
+"""Seconds that requests of other clients may wait behind a client that does not take its reply."""
 
 
 class UpstreamConnection(Connection):
     """A pipelined connection, shared by all clients of a worker.
 
     Requests are accepted from its creation on and leave once the socket is there (``was_open``). ``is_open`` turns
-    false for good when the connection is lost or closed.
+    false for good when the connection is lost or closed. While it relays a large reply it ``is_relaying``; while it
+    ``is_stalled`` nothing is read, since the client that the next bytes are for has no room. Either way it ``is_busy``:
+    its pool has others take its place.
     """
 
-    __slots__ = ("in_flight", "is_open", "lane", "pool", "replies", "silent_since", "slow_log", "was_open")
+    __slots__ = (
+        "_blocking",
+        "_relayed_since",
+        "_relayed_stats",
+        "_relayed_to",
+        "_relayed_token",
+        "_stalled_for",
+        "heard_at",
+        "in_flight",
+        "is_busy",
+        "is_open",
+        "is_relaying",
+        "is_stalled",
+        "lane",
+        "pool",
+        "replies",
+        "silent_since",
+        "slow_log",
+        "stalled_at",
+        "was_open",
+    )
 
     def __init__(self, pool: Pool, lane: int) -> None:
         Connection.__init__(self, pool.turn, pool.traffic, True)
@@ -42,6 +68,19 @@ class UpstreamConnection(Connection):
         self.was_open = False
         self.silent_since = 0.0
         """When a request was first overdue since the last reply, 0 if none is."""
+        self.is_busy = False
+        self.is_relaying = False
+        self.is_stalled = False
+        self.stalled_at = 0.0
+        """When the last stall began, 0 if that is long ago."""
+        self.heard_at = 0.0
+        """When the last piece of a reply that is relayed came."""
+        self._blocking: Sink | None = None
+        self._relayed_to: Sink = DISCARD
+        self._relayed_token = 0
+        self._relayed_stats: CommandStats | None = None
+        self._relayed_since = 0.0
+        self._stalled_for = 0.0
 
     def send(
         self,
@@ -94,7 +133,14 @@ class UpstreamConnection(Connection):
         )
 
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
-        """Deliver every whole reply."""
+        """Deliver every whole reply, and what has come of a large one."""
+        if self.is_busy:
+            start = self._carry_on(chunk, start, end)
+            if self.is_busy or not self.is_open:
+                return start
+        return self._deliver_all(chunk, start, end)
+
+    def _deliver_all(self, chunk: Chunk, start: int, end: int) -> int:
         replies = self.replies
         flight = self.in_flight
         outbox = self.outbox
@@ -104,9 +150,7 @@ class UpstreamConnection(Connection):
         while position < end:
             size = replies.next(chunk, position, end)
             if size <= 0:
-                if size < 0:
-                    self.fail(GARBAGE, "a reply is no RESP")
-                break
+                return self._on_part(size, chunk, position, end)
             first = replies.first
             if first == _PUSH:
                 position += size
@@ -128,13 +172,127 @@ class UpstreamConnection(Connection):
             elif outbox.release(flight.size):
                 if flight.stats is not None:
                     flight.stats.record(first == _ERROR, seconds)
-                flight.sink.deliver(flight.token, chunk, position, position + size)
+                full = flight.sink.deliver(flight.token, chunk, position, position + size)
+                if full is not None:
+                    return self._stall(full, position + size)
             else:
                 self.fail(GARBAGE, "a reply before its request was sent", has_popped=True)
                 return end
             position += size
             self.silent_since = 0.0
         return position
+
+    # -- large replies and slow readers
+
+    def _on_part(self, size: int, chunk: Chunk, start: int, end: int) -> int:
+        """Deal with the beginning of a reply, or with garbage (``size`` is below 0); up to where it is used up."""
+        if size < 0:
+            self.fail(GARBAGE, "a reply is no RESP")
+            return start
+        return self._begin_large(chunk, start, end) if self.replies.needed > _LARGE else start
+
+    def _begin_large(self, chunk: Chunk, start: int, end: int) -> int:
+        """Begin to relay the reply of which ``chunk[start:end]`` has come, if it can be; the position after that."""
+        flight = self.in_flight
+        sink = flight.peek()
+        if sink is None or self.replies.first == _PUSH:
+            return start
+        self.pool.relieve(self)
+        way = sink.takes(flight.token, self.replies.needed)
+        if way != RELAYED:
+            return start if way == WHOLE else self._stall(sink, start)
+        flight.pop()
+        now = self.turn.now
+        if now - flight.started >= self.slow_log.slower_than:
+            self._note_slow(now - flight.started)
+        if not self.outbox.release(flight.size):
+            self.fail(GARBAGE, "a reply before its request was sent", has_popped=True)
+            return end
+        self.is_relaying = self.is_busy = True
+        self._relayed_to = flight.sink
+        self._relayed_token = flight.token
+        self._relayed_stats = flight.stats
+        self._relayed_since = flight.started
+        return self._relay(chunk, start, end)
+
+    def is_mid_large(self) -> bool:
+        """Whether a large reply is collected."""
+        return self.replies.is_mid_reply() and self.replies.needed > _LARGE
+
+    def _carry_on(self, chunk: Chunk, start: int, end: int) -> int:
+        """Go on with the reply that is relayed; nothing is used up during a stall."""
+        return start if self.is_stalled else self._relay(chunk, start, end)
+
+    def _relay(self, chunk: Chunk, start: int, end: int) -> int:
+        """Hand on what belongs to the reply that is relayed; the position after that."""
+        size = self.replies.pour(chunk, start, end)
+        if size < 0:
+            self.fail(GARBAGE, "a reply is no RESP")
+            return end
+        is_last = not self.replies.is_mid_reply()
+        sink = self._relayed_to
+        now = self.heard_at = self.turn.now
+        self.silent_since = 0.0
+        if is_last:
+            self.is_relaying = self.is_busy = False
+            self._relayed_to = DISCARD
+            if self._relayed_stats is not None:
+                self._relayed_stats.record(False, now - self._relayed_since)
+        full = sink.relay(self._relayed_token, chunk, start, start + size, is_last) if size else None
+        if full is not None:
+            return self._stall(full, start + size)
+        if is_last:
+            self.pool.restore(self.lane)
+        return start + size
+
+    def _stall(self, sink: Sink, position: int) -> int:
+        """Read no more until ``sink`` has room; ``position``, up to where all is used up."""
+        self.is_stalled = self.is_busy = True
+        self.stalled_at = self.turn.now
+        self._blocking = sink
+        if self.transport is not None:
+            self.transport.pause_reading()
+        self.silent_since = 0.0
+        self.pool.relieve(self)
+        sink.await_room(self)
+        return position
+
+    def go_on(self) -> None:
+        """Read on after a stall. What is in flight is given the time that it took: the node may well have answered."""
+        if not self.is_stalled or not self.is_open:
+            return
+        now = self.heard_at = self.turn.tick()
+        self.in_flight.postpone(self.stalled_at, now)
+        self._relayed_since += now - self.stalled_at
+        self._stalled_for += now - self.stalled_at
+        self.is_stalled = False
+        self.is_busy = self.is_relaying
+        self._blocking = None
+        if self.inbox is not None:
+            self.receive(self.inbox, self.filled)
+        if not self.is_stalled and self.is_open:
+            if self.transport is not None:
+                self.transport.resume_reading()
+            if not self.is_busy:
+                self.pool.restore(self.lane)
+
+    def look_after(self, now: float, silence_most: float) -> None:
+        """The janitor's round of a connection that is busy, or was: nobody waits for ever.
+
+        A client that does not take its reply is closed when others have waited behind it for too long; a node that has
+        gone silent in the middle of a reply has failed.
+        """
+        slow = self._relayed_to if self._blocking is None else self._blocking
+        if not self.is_busy:
+            self.stalled_at = 0.0
+        if not self.is_busy or not self.in_flight.affinities() - {slow.affinity()}:
+            self._stalled_for = 0.0
+        elif self._stalled_for + (now - self.stalled_at if self.is_stalled else 0.0) > _NEIGHBOURS_WAIT:
+            slow.give_up("in_the_way")
+        if self.is_relaying and not self.is_stalled and now - self.heard_at > silence_most:
+            self.fail(LOST, "silent in the middle of a reply")
+
+    # -- errors
 
     def _absorb(self, rest: int, chunk: Chunk, start: int, size: int) -> bool:
         """Take a reply after which its request still needs ``rest``; false if it is no request's."""
@@ -199,6 +357,10 @@ class UpstreamConnection(Connection):
             self.transport.close()
         cluster = self.pool.cluster
         self.pool.on_connection_lost(self, reason)
+        if self.is_relaying:
+            if self._relayed_stats is not None:
+                self._relayed_stats.record(True, self.turn.now - self._relayed_since)
+            self._relayed_to.give_up("cut")
         flight = self.in_flight
         sent = self.outbox.sent()
         offset = 0

@@ -36,6 +36,10 @@ cdef class InFlight:
     )
     cpdef int answer(self) except -2
     cpdef bint pop(self) except -1
+    cpdef Sink peek(self)
+    cpdef set affinities(self)
+    cpdef bint has_affinity(self, Py_ssize_t affinity) except -1
+    cpdef object postpone(self, double since, double until)
     cpdef bint has_slot(self, int slot) noexcept
     cpdef list expire(self, double before)
     cdef int _grow(self) except -1

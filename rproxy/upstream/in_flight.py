@@ -105,6 +105,27 @@ class InFlight:
         self.replies = entry[8]
         return True
 
+    def peek(self) -> Sink | None:
+        """The sink of the oldest entry, with its ``token``; ``None`` without one, or if it takes several replies."""
+        if not self._entries or self._entries[0][8] > 1:
+            return None
+        self.token = self._entries[0][1]
+        return self._entries[0][0]
+
+    def affinities(self) -> set[int]:
+        """The affinities of the sessions that wait for replies."""
+        return {entry[0].affinity() for entry in self._entries} - {-1}
+
+    def has_affinity(self, affinity: int) -> bool:
+        """Whether a session waits for a reply, as far as its requests tell; the newest are asked first."""
+        return any(entry[0].affinity() == affinity for entry in reversed(self._entries))
+
+    def postpone(self, since: float, until: float) -> None:
+        """Count no time from ``since`` until ``until``, which is now, against any deadline."""
+        for index, entry in enumerate(self._entries):
+            started = min(entry[4] + until - since, until)
+            self._entries[index] = (*entry[:4], started, *entry[5:])
+
     def has_slot(self, slot: int) -> bool:
         """Whether a request of ``slot`` is in flight."""
         return any(entry[5] == slot for entry in self._entries)

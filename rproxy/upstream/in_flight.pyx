@@ -100,6 +100,38 @@ cdef class InFlight:
         self.replies = entry.replies
         return True
 
+    cpdef Sink peek(self):
+        cdef Entry *entry
+        if self._head == self._tail:
+            return None
+        entry = &self._ring[self._head & self._mask]
+        if entry.replies > 1:
+            return None
+        self.token = entry.token
+        return <Sink> entry.sink
+
+    cpdef set affinities(self):
+        cdef Py_ssize_t position
+        cdef set found = set()
+        for position in range(self._head, self._tail):
+            found.add((<Sink> self._ring[position & self._mask].sink).affinity())
+        found.discard(-1)
+        return found
+
+    cpdef bint has_affinity(self, Py_ssize_t affinity) except -1:
+        cdef Py_ssize_t position
+        for position in range(self._tail - 1, self._head - 1, -1):
+            if (<Sink> self._ring[position & self._mask].sink).affinity() == affinity:
+                return True
+        return False
+
+    cpdef object postpone(self, double since, double until):
+        cdef Py_ssize_t position
+        cdef Entry *entry
+        for position in range(self._head, self._tail):
+            entry = &self._ring[position & self._mask]
+            entry.started = min(entry.started + until - since, until)
+
     cpdef bint has_slot(self, int slot) noexcept:
         cdef Py_ssize_t position
         for position in range(self._head, self._tail):

@@ -13,6 +13,7 @@ cdef class Pool:
     cdef readonly Py_ssize_t max_in_flight
     cdef list _connections
     cdef Py_ssize_t _size
+    cdef dict _lanes
     cdef set _dials
     cdef double _down_until
     cdef int _failures

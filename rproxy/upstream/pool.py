@@ -11,6 +11,7 @@ from rproxy.transport.attach import attach
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.dial import DialError, RefusedError, dial, handshake
 from rproxy.upstream.pinned import PinnedConnection, Pins
+from rproxy.upstream.relief import RELIEVED_MOST, Lane
 
 if TYPE_CHECKING:
     from rproxy.upstream.cluster import Cluster
@@ -26,7 +27,8 @@ class Pool:
     """A fixed number of connections per RESP version, opened when first picked and again after a loss, with back-off.
 
     A session always gets the same connection (by its affinity), so its commands keep their order at the endpoint. The
-    lowest bit of an affinity is the RESP version: even ones get RESP2 connections, odd ones RESP3.
+    lowest bit of an affinity is the RESP version: even ones get RESP2 connections, odd ones RESP3. A connection that is
+    busy with a large reply is relieved (``upstream.relief``).
     """
 
     __slots__ = (
@@ -35,6 +37,7 @@ class Pool:
         "_dials",
         "_down_until",
         "_failures",
+        "_lanes",
         "_size",
         "cluster",
         "endpoint",
@@ -56,6 +59,7 @@ class Pool:
         self.max_in_flight = cluster.settings.max_in_flight
         self._size = 2 * cluster.settings.connections_per_endpoint
         self._connections: list[UpstreamConnection | None] = [None] * self._size
+        self._lanes: dict[int, Lane] = {}
         self._dials: set[asyncio.Task[None]] = set()
         self._down_until = 0.0
         self._failures = 0
@@ -68,7 +72,7 @@ class Pool:
         """The session's connection; ``None`` while the endpoint is backed off from, or the connection is full."""
         connection = self._connections[affinity % self._size]
         if connection is None:
-            connection = self._open(affinity % self._size)
+            connection = self._find(affinity)
         if connection is None or connection.in_flight.count() >= self.max_in_flight:
             return None
         return connection
@@ -77,13 +81,52 @@ class Pool:
         """Whether the last attempt to reach the endpoint failed, and the next is not due or has not succeeded."""
         return self._failures > 0
 
-    def _open(self, index: int) -> UpstreamConnection | None:
-        if not self.may_dial():
-            return None
-        connection = UpstreamConnection(self, index)
-        self._connections[index] = connection
-        self.open(connection, index % 2 == 1)
+    def _find(self, affinity: int) -> UpstreamConnection | None:
+        """The session's connection where it is not the only one of its lane, or has yet to be opened."""
+        index = affinity % self._size
+        lane = self._lanes.get(index)
+        connection = lane.pick(affinity) if lane is not None else None
+        if connection is None and self.may_dial():
+            connection = UpstreamConnection(self, index)
+            if lane is not None:
+                lane.current = connection
+            else:
+                self._connections[index] = connection
+            self.open(connection, index % 2 == 1)
         return connection
+
+    def relieve(self, connection: UpstreamConnection) -> None:
+        """Send no more on ``connection`` for now, except for the sessions that wait for replies there."""
+        index = connection.lane
+        lane = self._lanes.get(index)
+        current = lane.current if lane is not None else self._connections[index]
+        is_full = sum(len(lane.relieved) for lane in self._lanes.values()) >= RELIEVED_MOST
+        if connection is not current or is_full or self.is_retired:
+            return
+        if lane is None:
+            lane = self._lanes[index] = Lane(connection)
+            self._connections[index] = None
+        lane.relieve(connection, self.turn.now)
+
+    def restore(self, index: int) -> None:
+        """Look whether the connections of lane ``index`` are busy no more."""
+        lane = self._lanes.get(index)
+        if lane is None:
+            return
+        lane.restore()
+        for connection in lane.idle(self.turn.now):
+            lane.remove(connection)
+            self._let_go(connection)
+        if not lane.relieved:
+            del self._lanes[index]
+            self._connections[index] = lane.current
+
+    def _let_go(self, connection: UpstreamConnection) -> None:
+        """Close a connection that has nothing in flight."""
+        connection.is_open = False
+        if connection.transport is not None:
+            self.traffic.active -= 1
+            connection.transport.close()
 
     def may_dial(self) -> bool:
         """Whether another connection may be opened now: not while the endpoint is backed off from."""
@@ -120,9 +163,14 @@ class Pool:
 
     def on_connection_lost(self, connection: UpstreamConnection, reason: str) -> None:
         """A connection failed, or could not be opened; called before its requests are handed on."""
-        if connection not in self._connections:
+        lane = self._lanes.get(connection.lane)
+        if connection not in self.connections():
             return
-        self._connections[self._connections.index(connection)] = None
+        if lane is not None:
+            lane.remove(connection)
+            self.restore(connection.lane)
+        else:
+            self._connections[connection.lane] = None
         self._note_loss(connection.was_open, reason)
 
     def on_pin_closed(self, connection: PinnedConnection) -> None:
@@ -144,7 +192,8 @@ class Pool:
 
     def connections(self) -> list[UpstreamConnection]:
         """The connections that are open or being opened."""
-        return [connection for connection in self._connections if connection is not None]
+        relieved = [connection for lane in self._lanes.values() for connection in lane.connections()]
+        return [connection for connection in self._connections if connection is not None] + relieved
 
     def in_flight(self) -> int:
         """Requests that wait for a reply."""
@@ -170,16 +219,18 @@ class Pool:
             self.is_retired = True
             self.pins.close_idle()
             self._close_at = self.turn.tick() + 2 * self.cluster.op_timeout
-        elif self.turn.now > self._close_at:
+        elif self.turn.now > self._close_at and not any(connection.is_busy for connection in self.connections()):
             self.close()
-        for index, connection in enumerate(self._connections):
-            if connection is not None and connection.in_flight.count() == 0:
-                self._connections[index] = None
-                connection.is_open = False
-                if connection.transport is not None:
-                    self.traffic.active -= 1
-                    connection.transport.close()
-        return not any(self._connections) and not self.pins.count()[0]
+        for connection in self.connections():
+            if connection.in_flight.count() == 0 and not connection.is_busy:
+                lane = self._lanes.get(connection.lane)
+                if lane is not None:
+                    lane.remove(connection)
+                    self.restore(connection.lane)
+                else:
+                    self._connections[connection.lane] = None
+                self._let_go(connection)
+        return not self.connections() and not self.pins.count()[0]
 
     def close(self) -> None:
         """Close every connection and end every attempt."""

@@ -21,7 +21,7 @@ class RawClient:
     def __init__(self, port: int, *, timeout: float = 30.0) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._stream = self._socket.makefile("rb")
+        self.stream = self._socket.makefile("rb")
 
     def command(self, *arguments: Argument) -> bytes:
         """The raw reply to one command."""
@@ -39,21 +39,21 @@ class RawClient:
 
     def read_reply(self) -> bytes:
         """The next reply. Raises ``TimeoutError``, or ``ConnectionError`` if the server closes within or before it."""
-        line = self._stream.readline()
+        line = self.stream.readline()
         if not line.endswith(b"\r\n"):
             raise ConnectionError(f"closed after {line!r}")
         if line[:1] not in b"$*%~>=" or line == b"$-1\r\n":
             return line
         count = int(line[1:]) * (2 if line[:1] == b"%" else 1)
         if line[:1] in b"$=":
-            return line + self._stream.read(count + 2)
+            return line + self.stream.read(count + 2)
         return line + b"".join(self.read_reply() for _ in range(count))
 
     def read_to_end(self) -> bytes:
         """Everything until the server closes the connection (also by a reset)."""
         received = bytearray()
         try:
-            while chunk := self._stream.read1(65536):
+            while chunk := self.stream.read1(65536):
                 received += chunk
         except ConnectionResetError:
             pass
@@ -69,7 +69,7 @@ class RawClient:
 
     def close(self) -> None:
         """Close the connection."""
-        self._stream.close()
+        self.stream.close()
         self._socket.close()
 
     def __enter__(self) -> Self:

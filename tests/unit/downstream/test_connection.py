@@ -10,6 +10,7 @@ import pytest
 
 from rproxy.acl.rules import user_of
 from rproxy.acl.users import Users
+from rproxy.downstream import connection as downstream_connection
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Topology
 from tests.support.client import pack
@@ -75,7 +76,7 @@ async def test_replies_leave_in_the_order_of_the_commands_whatever_the_delays(
     gates = [Gate(), Gate(), Gate()]
     for node, gate in zip(nodes, gates, strict=True):
         node.answers["GET"] = gate
-    client.send(pack("GET", "b") + pack("PING") + pack("GET", "c") + pack("MGET", "b") + pack("GET", "a") + pack("NO"))
+    client.send(pack("GET", "b") + pack("PING") + pack("GET", "c") + pack("GET", "a") + pack("MGET", "b") + pack("NO"))
     for index in (2, 1, 0):
         await nodes[index].heard("GET")
         gates[index].is_open.set()
@@ -83,8 +84,8 @@ async def test_replies_leave_in_the_order_of_the_commands_whatever_the_delays(
         b"$1\r\nb\r\n",
         b"+PONG\r\n",
         b"$1\r\nc\r\n",
-        b"+OK\r\n",
         b"$1\r\na\r\n",
+        b"+OK\r\n",
         b"-ERR unknown command 'NO', with args beginning with: \r\n",
     ]
 
@@ -298,19 +299,21 @@ async def test_a_client_that_does_not_read_is_not_read_from(make: Callable[..., 
 
 
 async def test_replies_that_wait_for_one_before_them_count_too(
-    make: Callable[..., Downstream], nodes: list[FakeNode]
+    make: Callable[..., Downstream], nodes: list[FakeNode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(downstream_connection, "FIRST_GUESS", 1)
     downstream = make(output_buffer_limit=1000)
     client = await downstream.client()
     connection = await downstream.connection()
     nodes[0].answers["GET"] = gate = Gate()
-    client.send(pack("GET", "b") + pack("PING", "x" * 2000))
+    large = b"x" * 2000
+    client.send(pack("GET", "b") + pack("PING", large))
     await downstream.until(lambda: connection.replies.held)
     client.send(pack("PING"))
     await downstream.until(lambda: connection.is_throttled)
     assert connection.replies.pending() == 2
     gate.is_open.set()
-    assert [await client.reply() for _ in range(3)] == [b"$1\r\nb\r\n", encode.bulk(b"x" * 2000), b"+PONG\r\n"]
+    assert [await client.reply() for _ in range(3)] == [b"$1\r\nb\r\n", encode.bulk(large), b"+PONG\r\n"]
 
 
 async def test_a_client_that_ends_sending_while_it_is_throttled_gets_every_reply(
@@ -396,3 +399,84 @@ async def test_a_stranger_in_the_middle_of_a_command_disturbs_nobody(guarded: Do
     client.send(pack("RESET")[5:] + pack("GET", "a"))
     assert [await client.reply(), await client.reply()] == [b"+RESET\r\n", b"-NOAUTH Authentication required.\r\n"]
     assert await other.call("GET", "a") == b"$1\r\na\r\n"
+
+
+# -- clients that do not take their replies
+
+BIG = 3_000_000
+
+
+def big(command: Command) -> bytes:
+    return b"$%d\r\n%b\r\n" % (BIG, b"v" * BIG)
+
+
+async def test_a_push_message_waits_for_the_end_of_a_large_reply(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make(PATIENCE, output_buffer_limit=1_000_000)
+    client = await downstream.client()
+    connection = await downstream.connection()
+    nodes[0].answers["GET"] = big
+    client.send(pack("GET", "b"))
+    await downstream.until(lambda: connection.replies.begun)
+    connection.push(b">1\r\n+first\r\n")
+    connection.push(b">1\r\n+second\r\n")
+    assert await client.read(len(big(())), PATIENCE) == big(())
+    assert await client.read(25) == b">1\r\n+first\r\n>1\r\n+second\r\n"
+    assert connection.replies.begun == 0
+
+
+async def test_a_client_that_takes_nothing_is_closed_after_a_while(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make(PATIENCE, output_buffer_limit=1_000_000, slow_client_timeout=10)
+    client, other = await downstream.client(), await downstream.client()
+    nodes[0].answers["GET"] = big
+    client.send(pack("GET", "b") * 5)
+    await downstream.until(lambda: downstream.listener.crowded)
+    (connection,) = downstream.listener.crowded
+    now = downstream.turn.tick()
+    downstream.listener.tick(now)
+    downstream.listener.tick(now + 9.9)
+    assert connection in downstream.listener.connections
+    downstream.listener.tick(now + 10.1)
+    assert connection not in downstream.listener.connections
+    assert downstream.listener.given_up == {"slow": 1, "in_the_way": 0, "cut": 0}
+    assert await other.call("GET", "c") == b"$1\r\nc\r\n"
+    await downstream.until(lambda: downstream.clusters["main"].in_flight() == 0)
+
+
+async def test_a_client_that_takes_a_little_is_not_slow(make: Callable[..., Downstream], nodes: list[FakeNode]) -> None:
+    downstream = make(PATIENCE, output_buffer_limit=1_000_000, slow_client_timeout=10)
+    client = await downstream.client()
+    nodes[0].answers["GET"] = big
+    client.send(pack("GET", "b") * 2)
+    await downstream.until(lambda: downstream.listener.crowded)
+    (connection,) = downstream.listener.crowded
+    now = downstream.turn.tick()
+
+    def taken() -> int:
+        return connection.outbox.gone - connection.transport.backlog()
+
+    for step in range(1, 6):
+        before = taken()
+        await client.read(50_000)
+        await downstream.until(lambda: taken() > before)  # noqa: B023 - awaited within the turn of the loop
+        downstream.listener.tick(now + 9 * step)
+    assert not downstream.listener.given_up["slow"]
+    for _ in range(2):
+        await client.read(len(big(())) - (250_000 if _ == 0 else 0), PATIENCE)
+    assert await client.call("PING") == b"+PONG\r\n"
+
+
+async def test_replies_of_rproxys_own_stop_a_batch_too(make: Callable[..., Downstream]) -> None:
+    downstream = make(output_buffer_limit=100_000)
+    client = await downstream.client()
+    connection = await downstream.connection()
+    count = 200
+    client.send(pack("COMMAND", "INFO", "GET", "SET", "MGET", "DEL") * count)
+    await downstream.until(lambda: connection.is_throttled)
+    assert connection.unsent() < 200_000
+    first = await client.reply()
+    for _ in range(count - 1):
+        assert await client.reply() == first

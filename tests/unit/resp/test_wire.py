@@ -207,3 +207,70 @@ def test_replies_are_framed(wire: ModuleType, reply: bytes) -> None:
 @each_form
 def test_what_is_no_resp_is_told(wire: ModuleType, garbage: bytes) -> None:
     assert frame_all(wire, b"+OK\r\n" + garbage) == [(b"+OK\r\n", 0x2B), None]
+
+
+# -- replies that are relayed as they come
+
+
+def pour_all(wire: ModuleType, stream: bytes, cuts: tuple[int, ...]) -> list[object]:
+    """The steps of relaying the first reply of ``stream``, which comes in pieces; a last ``None`` for garbage."""
+    scanner = wire.ReplyScanner(max_size=1000)
+    steps: list[object] = []
+    start = 0
+    for end in (*sorted(cuts), len(stream)):
+        chunk = bytearray(stream[:end]) if end % 2 else stream[:end]
+        if not scanner.is_mid_reply():
+            size = scanner.next(chunk, start, end)
+            if size:
+                return [*steps, size if size > 0 else None]
+            if not scanner.is_mid_reply():
+                continue
+        size = scanner.pour(chunk, start, end)
+        if size < 0:
+            return [*steps, None]
+        steps.append(size)
+        start += size
+        if not scanner.is_mid_reply():
+            break
+        assert start <= end
+    return steps
+
+
+def nested(depth: int) -> st.SearchStrategy[bytes]:
+    """Replies of any kind."""
+    bulk = st.binary(max_size=60).map(lambda data: b"$%d\r\n%b\r\n" % (len(data), data))
+    leaf = st.one_of(bulk, st.sampled_from([b"+OK\r\n", b":12\r\n", b"$-1\r\n", b"*-1\r\n", b"_\r\n", b"-ERR no\r\n"]))
+    if not depth:
+        return leaf
+    inner = st.lists(nested(depth - 1), max_size=4)
+    array = inner.map(lambda items: b"*%d\r\n%b" % (len(items), b"".join(items)))
+    pairs = inner.map(lambda items: b"%%%d\r\n%b" % (len(items) // 2, b"".join(items[: len(items) // 2 * 2])))
+    return st.one_of(leaf, array, pairs)
+
+
+@given(nested(3), st.lists(st.integers(0, 400), max_size=12))
+def test_the_pieces_of_a_reply_are_the_reply_and_no_more(reply: bytes, cuts: list[int]) -> None:
+    stream = reply + b"+NEXT\r\n" * 3
+    places = tuple(cut for cut in cuts if cut < len(stream))
+    for wire in FORMS:
+        assert sum(pour_all(wire, stream, places)) == len(reply)  # type: ignore[arg-type]
+
+
+@given(nested(2), st.lists(st.integers(0, 300), max_size=8), st.integers(0, 300), st.binary(max_size=3))
+def test_both_forms_pour_alike_whatever_comes(reply: bytes, cuts: list[int], place: int, nonsense: bytes) -> None:
+    stream = reply[:place] + nonsense + reply[place + 1 :]
+    places = tuple(cut for cut in cuts if cut < len(stream))
+    assert len({repr(pour_all(wire, stream, places)) for wire in FORMS}) == 1
+
+
+@pytest.mark.parametrize("end", [b"x\n", b"\rx", b"xx"])
+@each_form
+def test_a_bulk_string_that_ends_wrongly_is_noticed_while_it_is_poured(wire: ModuleType, end: bytes) -> None:
+    stream = b"$100\r\n" + b"v" * 100
+    scanner = wire.ReplyScanner()
+    assert scanner.next(stream[:50], 0, 50) == 0
+    assert scanner.pour(stream[:50], 0, 50) == 50
+    assert scanner.pour(stream, 50, len(stream)) == len(stream) - 50
+    assert scanner.pour(stream + end[:1], len(stream), len(stream) + 1) == (1 if end[:1] == b"\r" else -1)
+    if end[:1] == b"\r":
+        assert scanner.pour(stream + end, len(stream) + 1, len(stream) + 2) == -1

@@ -83,3 +83,28 @@ def test_an_outbox_is_a_byte_queue_with_a_memory(steps: list[tuple[str, int]]) -
                 kept, sent = b"", 0
             assert (outbox.size(), outbox.sent(), outbox.unsent()) == (len(kept), sent, len(kept) - sent)
             assert outbox.copy(0, len(kept)) == kept
+
+
+@given(st.lists(st.tuples(st.sampled_from(["write", "take", "piece", "clear"]), st.integers(0, 700_000)), max_size=12))
+def test_much_that_is_unsent_comes_out_as_it_went_in(steps: list[tuple[str, int]]) -> None:
+    for module in FORMS:
+        outbox = module.Outbox(False)
+        unsent, gone, serial = b"", 0, 0
+        for step, number in steps:
+            if step == "write":
+                data = (bytes([serial % 251]) + bytes(range(250))) * (number // 251 + 1)
+                serial += 1
+                outbox.append(data, 1, len(data))
+                outbox.write(data[:1])
+                unsent += data[1:] + data[:1]
+            elif step == "take":
+                assert outbox.take() == unsent
+                gone, unsent = gone + len(unsent), b""
+            elif step == "piece":
+                piece = outbox.take_piece()
+                assert piece == unsent[:262_144]
+                gone, unsent = gone + len(piece), unsent[len(piece) :]
+            else:
+                outbox.clear()
+                unsent = b""
+            assert (outbox.unsent(), outbox.size(), outbox.gone) == (len(unsent), len(unsent), gone)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import pytest
 
 from rproxy.metrics.counters import CommandStats
+from rproxy.resp.wire import Chunk
 from rproxy.topology.snapshot import Endpoint
 from rproxy.transport.connection import Connection, Traffic, Transport, Turn
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.failure import GARBAGE, LOST, Failure
 from rproxy.upstream.request import Request
-from rproxy.upstream.sink import DISCARD
+from rproxy.upstream.sink import DISCARD, LATER, RELAYED, WHOLE, Sink
 from rproxy.upstream.slow_log import SlowLog
 from tests.support.upstream import Replies
 
@@ -27,6 +28,13 @@ class Socket(Transport):
     def __init__(self) -> None:
         self.sent = b""
         self.is_closed = False
+        self.is_reading = True
+
+    def pause_reading(self) -> None:
+        self.is_reading = False
+
+    def resume_reading(self) -> None:
+        self.is_reading = True
 
     def flush(self, connection: Connection) -> None:
         self.sent += connection.outbox.take()
@@ -56,10 +64,18 @@ class Owner:
         self.followed: list[tuple[Request, bytes]] = []
         self.failures: list[str] = []
         self.lost: list[Lost] = []
+        self.relieved: list[UpstreamConnection] = []
+        self.restored: list[int] = []
 
     def on_connection_lost(self, connection: UpstreamConnection, reason: str) -> None:
         assert not connection.is_open
         self.failures.append(reason)
+
+    def relieve(self, connection: UpstreamConnection) -> None:
+        self.relieved.append(connection)
+
+    def restore(self, lane: int) -> None:
+        self.restored.append(lane)
 
     def follow(self, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
         self.followed.append((request, line))
@@ -70,6 +86,39 @@ class Owner:
     ) -> None:
         assert endpoint == self.endpoint
         self.lost.append(Lost(request, failure, reason, was_written))
+
+
+class Client(Sink):
+    """A client that takes what it has room for, and notes what it hears."""
+
+    def __init__(self, affinity: int = 2) -> None:
+        self.taken = b""
+        self.way = RELAYED
+        self.is_full = False
+        self.waiting: list[Connection] = []
+        self.ends: list[bool] = []
+        self.given_up: list[str] = []
+        self._affinity = affinity
+
+    def deliver(self, token: int, chunk: Chunk, start: int, end: int) -> Sink | None:
+        self.taken += bytes(chunk[start:end])
+        return self if self.is_full else None
+
+    def takes(self, token: int, size: int) -> int:
+        return self.way
+
+    def relay(self, token: int, chunk: Chunk, start: int, end: int, is_last: bool) -> Sink | None:
+        self.ends.append(is_last)
+        return self.deliver(token, chunk, start, end)
+
+    def await_room(self, feeder: Connection) -> None:
+        self.waiting.append(feeder)
+
+    def give_up(self, reason: str) -> None:
+        self.given_up.append(reason)
+
+    def affinity(self) -> int:
+        return self._affinity
 
 
 class Link:
@@ -85,6 +134,10 @@ class Link:
 
     def send(self, token: int, data: bytes = GET, *, slot: int = 5, is_read: bool = True) -> None:
         self.connection.send(data, 0, len(data), self.replies, token, self.stats, slot, is_read)
+
+    def ask(self, client: Sink, stats: CommandStats | None = None) -> None:
+        self.connection.send(GET, 0, len(GET), client, 0, stats, 5, True)
+        self.flush()
 
     def flush(self) -> None:
         self.owner.turn.finish()
@@ -253,3 +306,174 @@ async def test_a_reply_before_its_request_was_sent_fails_the_connection(link: Li
         (1, GET, False),
         (2, LONGER, False),
     ]
+
+
+# -- large replies and slow readers
+
+LARGE = b"$2000000\r\n" + bytes(range(250)) * 8000 + b"\r\n"
+NEXT = b"$4\r\nnext\r\n"
+
+
+def pieces(data: bytes, size: int = 100_000) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [LARGE, b"*3\r\n:1\r\n" + LARGE + b"+end\r\n", b"*20000\r\n" + (b"$100\r\n" + b"x" * 100 + b"\r\n") * 20_000],
+    ids=["a bulk string", "an array with one", "an array of many"],
+)
+async def test_a_large_reply_is_relayed_as_it_comes(link: Link, reply: bytes) -> None:
+    client, behind = Client(), Client(4)
+    link.ask(client, link.stats)
+    link.ask(behind)
+    kept = 0
+    for piece in pieces(reply + NEXT + b"+late\r\n"[:3]):
+        link.receive(piece)
+        kept = max(kept, link.connection.filled)
+    assert client.taken == reply
+    assert client.ends.index(True) == len(client.ends) - 1 > 5
+    assert behind.taken == NEXT
+    assert kept <= 1_100_000
+    assert (link.stats.success, link.stats.error) == (1, 0)
+    assert link.owner.relieved
+    assert set(link.owner.relieved) == {link.connection}
+    assert link.owner.restored == [3]
+    assert (link.connection.is_busy, link.connection.outbox.size()) == (False, 0)
+
+
+async def test_what_nobody_awaits_is_dropped_as_it_comes(link: Link) -> None:
+    link.ask(DISCARD)
+    link.ask(client := Client())
+    for piece in pieces(LARGE):
+        link.receive(piece)
+        assert link.connection.filled == 0
+    link.receive(NEXT)
+    assert client.taken == NEXT
+
+
+@pytest.mark.parametrize("way", [WHOLE, RELAYED])
+async def test_a_sink_that_takes_it_whole_gets_it_whole(link: Link, way: int) -> None:
+    client = Client()
+    client.way = way
+    link.ask(client)
+    for piece in pieces(LARGE):
+        link.receive(piece)
+    assert client.taken == LARGE
+    assert (client.ends == []) == (way == WHOLE)
+
+
+async def test_a_client_without_room_stalls_its_reply_and_nothing_is_read_meanwhile(link: Link) -> None:
+    client, behind = Client(), Client(4)
+    link.ask(client)
+    link.ask(behind)
+    first, second, *rest = pieces(LARGE)
+    client.is_full = True
+    link.receive(first)
+    assert (client.taken, link.socket.is_reading, client.waiting) == (first, False, [link.connection])
+    link.receive(second)  # what a socket gives that has ended
+    assert client.taken == first
+    client.is_full = False
+    link.connection.go_on()
+    assert (client.taken, link.socket.is_reading) == (first + second, True)
+    for piece in rest:
+        link.receive(piece)
+    link.receive(NEXT)
+    assert (client.taken, behind.taken) == (LARGE, NEXT)
+
+
+async def test_a_reply_whose_turn_is_later_waits_for_it(link: Link) -> None:
+    client = Client()
+    client.way = LATER
+    link.ask(client)
+    link.receive(LARGE[:1000])
+    assert (client.taken, link.socket.is_reading, link.connection.in_flight.count()) == (b"", False, 1)
+    link.connection.go_on()
+    assert len(client.waiting) == 2
+    client.way = RELAYED
+    link.connection.go_on()
+    assert (client.taken, link.socket.is_reading) == (LARGE[:1000], True)
+    link.receive(LARGE[1000:])
+    assert client.taken == LARGE
+
+
+async def test_replies_of_any_size_stall_a_client_that_is_full(link: Link) -> None:
+    client, behind = Client(), Client(4)
+    link.ask(client)
+    link.ask(client)
+    link.ask(behind)
+    client.is_full = True
+    link.receive(NEXT + NEXT + NEXT)
+    assert (client.taken, behind.taken, link.socket.is_reading) == (NEXT, b"", False)
+    client.is_full = False
+    link.connection.go_on()
+    assert (client.taken, behind.taken, link.socket.is_reading) == (NEXT + NEXT, NEXT, True)
+
+
+async def test_the_time_of_a_stall_counts_against_no_deadline(link: Link) -> None:
+    client = Client()
+    client.is_full = True
+    link.owner.turn.now = 1.0
+    link.ask(client)
+    link.ask(client)
+    link.receive(NEXT)
+    client.is_full = False
+    link.owner.turn.now = 0.0
+    now = link.owner.turn.tick()
+    link.connection.go_on()
+    assert link.connection.expire(now - 1.0) == []
+
+
+async def test_a_client_that_others_wait_behind_is_given_up_after_a_while(link: Link) -> None:
+    slow, behind = Client(), Client(4)
+    slow.is_full = True
+    now = link.owner.turn.now
+    link.ask(slow)
+    link.ask(slow)
+    link.receive(NEXT)
+    link.connection.look_after(now + 100.0, 5.0)
+    assert slow.given_up == []  # nobody waits but itself
+    link.ask(behind)
+    link.connection.look_after(now + 0.5, 5.0)
+    assert slow.given_up == []
+    link.connection.look_after(now + 1.1, 5.0)
+    assert slow.given_up == ["in_the_way"]
+
+
+async def test_a_stall_that_is_over_is_no_reason_against_the_next_client(link: Link) -> None:
+    slow, later, behind = Client(), Client(4), Client(6)
+    slow.is_full = True
+    link.ask(slow)
+    link.receive(NEXT)
+    link.connection.stalled_at -= 100.0
+    slow.is_full = False
+    link.connection.go_on()
+    link.connection.look_after(link.owner.turn.now, 5.0)
+    link.ask(later)
+    link.ask(behind)
+    link.receive(LARGE[:1000])
+    link.connection.look_after(link.owner.turn.now, 5.0)
+    assert (slow.given_up, later.given_up) == ([], [])
+
+
+@pytest.mark.parametrize("trouble", ["lost", "garbage", "silence"])
+async def test_a_reply_that_breaks_off_gives_its_client_up_and_nothing_false_is_said(link: Link, trouble: str) -> None:
+    client, behind = Client(), Client(4)
+    link.ask(client, link.stats)
+    link.ask(behind)
+    reply = b"*2\r\n" + LARGE
+    link.receive(reply[:500_000])
+    if trouble == "lost":
+        link.connection.on_eof()
+    elif trouble == "garbage":
+        link.receive(reply[500_000:] + b"nonsense\r\n")
+    else:
+        now = link.connection.heard_at
+        link.connection.look_after(now + 4.9, 5.0)
+        assert link.connection.is_open
+        link.connection.look_after(now + 5.1, 5.0)
+    assert not link.connection.is_open
+    assert client.given_up == ["cut"]
+    assert client.taken == reply[:500_000]
+    assert [lost.request.sink for lost in link.owner.lost] == [behind]
+    assert (link.stats.success, link.stats.error) == (0, 1)

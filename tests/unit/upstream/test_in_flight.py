@@ -91,3 +91,51 @@ def test_a_unit_answered_in_part_is_popped_whole(module: ModuleType) -> None:
     assert queue.answer() == 1
     assert (queue.pop(), queue.token, queue.replies) == (True, 0, 2)
     assert (queue.answer(), queue.answer(), queue.token) == (1, 0, 1)
+
+
+class Waiting(Sink):
+    """What a session with an affinity waits for."""
+
+    def __init__(self, affinity: int) -> None:
+        self._affinity = affinity
+
+    def affinity(self) -> int:
+        return self._affinity
+
+
+@each_form
+def test_the_oldest_can_be_looked_at(module: ModuleType) -> None:
+    queue = module.InFlight()
+    assert queue.peek() is None
+    unit, single = Sink(), Sink()
+    queue.push(unit, 6, None, 1, 0.0, 0, True, 0, 3)
+    queue.push(single, 7, None, 1, 0.0, 0, True, 0, 1)
+    assert queue.peek() is None
+    queue.pop()
+    assert queue.peek() is single
+    assert (queue.token, queue.count()) == (7, 1)
+
+
+@each_form
+def test_it_knows_the_sessions_that_wait(module: ModuleType) -> None:
+    queue = module.InFlight()
+    for sink in (Waiting(4), DISCARD, Waiting(6), Waiting(4)):
+        queue.push(sink, 0, None, 1, 0.0, 0, True, 0, 1)
+    assert queue.affinities() == {4, 6}
+    assert [queue.has_affinity(affinity) for affinity in (4, 5, 6)] == [True, False, True]
+    for _ in range(3):
+        queue.pop()
+    assert queue.affinities() == {4}
+    assert not queue.has_affinity(6)
+
+
+@each_form
+def test_time_can_be_taken_out_of_every_deadline(module: ModuleType) -> None:
+    queue = module.InFlight()
+    for started in (1.0, 5.0, 8.0):
+        queue.push(Waiting(2), 0, None, 1, started, 0, True, 0, 1)
+    queue.postpone(4.0, 9.0)
+    shown = []
+    while queue.pop():
+        shown.append(queue.started)
+    assert shown == [6.0, 9.0, 9.0]

@@ -1,0 +1,155 @@
+"""Large values pass whole, in little memory, while others go on; what breaks off is never completed falsely."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+
+from rproxy.demo.embedded import EmbeddedCluster
+from tests.support import figures
+from tests.support.client import RawClient, pack
+from tests.support.load import Load
+from tests.support.memory import Peak
+from tests.support.proxy import Proxy
+from tests.support.waiting import await_true
+
+MIB = 2**20
+PATIENCE = 120.0
+PIECE = 65536
+GIVEN_UP = "rproxy_downstream_connections_given_up_total"
+
+
+def pattern(size: int) -> bytes:
+    """Bytes that differ all along."""
+    block = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(2048))
+    return (block * (size // len(block) + 1))[:size]
+
+
+def store(cluster: EmbeddedCluster, key: str, value: bytes) -> None:
+    """Write past the proxy."""
+    with RawClient(cluster.primary_of(key).port, timeout=PATIENCE) as client:
+        assert client.command("SET", key, value) == b"+OK\r\n"
+
+
+def received(client: RawClient, size: int) -> str:
+    """The digest of the next reply, a bulk string of ``size`` bytes, read in pieces."""
+    reader = client.stream
+    assert reader.readline() == b"$%d\r\n" % size
+    digest = hashlib.sha256()
+    while size:
+        piece = reader.read(min(size, PIECE))
+        assert piece
+        digest.update(piece)
+        size -= len(piece)
+    assert reader.read(2) == b"\r\n"
+    return digest.hexdigest()
+
+
+def others(proxy: Proxy) -> Load:
+    """Clients that go on meanwhile."""
+    return Load(proxy.port, [[f"other:{client}"] for client in range(8)])
+
+
+def undisturbed(load: Load) -> bool:
+    return (load.journal.wrong, load.journal.errors(), load.journal.broken) == ([], [], [])
+
+
+def worst_percent(load: Load) -> float:
+    """Seconds that one command in a hundred takes at least."""
+    waits = sorted(entry.latency for entry in load.journal.entries)
+    return waits[len(waits) * 99 // 100]
+
+
+def get_big(cluster: EmbeddedCluster, proxy: Proxy, size: int, most: int) -> tuple[Load, Peak]:
+    value = pattern(size)
+    store(cluster, "big", value)
+    digest = hashlib.sha256(value).hexdigest()
+    with others(proxy) as load, RawClient(proxy.port, timeout=PATIENCE) as client:
+        load.go_on(0.3)
+        with Peak(proxy.pid) as memory:
+            for _ in range(2):
+                client.send(pack("GET", "big") + pack("PING"))
+                assert received(client, size) == digest
+                assert client.read_reply() == b"+PONG\r\n"
+    assert undisturbed(load)
+    assert memory.growth < most
+    return load, memory
+
+
+def test_a_large_value_is_read_in_little_memory(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    get_big(cluster, proxy, 96 * MIB, 64 * MIB)
+
+
+@figures.whole_suite
+def test_a_very_large_value_is_read_in_little_memory(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    load, memory = get_big(cluster, proxy, 256 * MIB, 64 * MIB)
+    figures.note("values of 256 MB", "memory, read", f"{memory.growth / MIB:.0f} MiB")
+    figures.note("values of 256 MB", "99th percentile of other clients, read", f"{worst_percent(load) * 1000:.0f} ms")
+    assert worst_percent(load) < 0.5
+
+
+def test_large_replies_keep_their_order_whatever_is_between(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    size = 3 * MIB
+    values = {f"big:{number}": pattern(size + number) for number in range(6)}
+    for key, value in values.items():
+        store(cluster, key, value)
+    wanted = b"".join(b"$%d\r\n%b\r\n:1\r\n" % (len(value), value) for value in values.values())
+    commands = b"".join(pack("GET", key) + pack("EXISTS", key) for key in values)
+    with proxy.client() as client:
+        client.set_timeout(PATIENCE)
+        client.send(commands + pack("MGET", *values) + pack("QUIT"))
+        got = client.read_to_end()
+    assert got == wanted + b"*6\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(v), v) for v in values.values()) + b"+OK\r\n"
+
+
+def test_a_node_that_dies_in_the_middle_of_a_reply(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
+    size = 96 * MIB
+    value = pattern(size)
+    store(own_cluster, "big", value)
+    node = own_cluster.primary_of("big")
+    with RawClient(own_proxy.port, timeout=PATIENCE) as client:
+        client.send(pack("GET", "big") + pack("PING"))
+        begin = client.stream.read(1000)
+        node.kill()
+        rest = client.read_to_end()
+    reply = b"$%d\r\n%b\r\n" % (size, value)
+    assert begin + rest == reply[: 1000 + len(rest)]
+    assert len(rest) < size
+    assert own_proxy.metrics().total(GIVEN_UP, reason="cut") == 1
+
+
+def test_a_client_that_others_wait_behind_is_closed(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    store(cluster, "{k}big", pattern(96 * MIB))
+    with RawClient(proxy.port, timeout=PATIENCE) as slow, RawClient(proxy.port, timeout=PATIENCE) as other:
+        other.command("SET", "{k}small", "1")
+        before = proxy.metrics().total(GIVEN_UP, reason="in_the_way")
+        with socket.create_connection(("127.0.0.1", cluster.primary_of("{k}big").port)) as admin:
+            # Both are in the node's hands before it answers either.
+            admin.sendall(pack("CLIENT", "PAUSE", "1000", "ALL"))
+            assert admin.recv(100) == b"+OK\r\n"
+            slow.send(pack("GET", "{k}big"))
+            await_true(lambda: proxy.metrics().total("rproxy_upstream_requests_in_flight") >= 1)
+            assert other.command("GET", "{k}small") == b"$1\r\n1\r\n"
+        assert proxy.metrics().total(GIVEN_UP, reason="in_the_way") == before + 1
+        assert len(slow.read_to_end()) < 96 * MIB
+
+
+def set_big(cluster: EmbeddedCluster, proxy: Proxy, size: int) -> tuple[Load, Peak]:
+    value = pattern(size)
+    with others(proxy) as load, RawClient(proxy.port, timeout=PATIENCE) as client:
+        load.go_on(0.3)
+        with Peak(proxy.pid) as memory:
+            sending = threading.Thread(target=client.send, args=(pack("SET", "big", value),))
+            sending.start()
+            assert client.read_reply() == b"+OK\r\n"
+            sending.join()
+    assert undisturbed(load)
+    with RawClient(cluster.primary_of("big").port, timeout=PATIENCE) as direct:
+        direct.send(pack("GET", "big"))
+        assert received(direct, size) == hashlib.sha256(value).hexdigest()
+    return load, memory
+
+
+def test_a_large_value_is_written(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    set_big(cluster, proxy, 32 * MIB)

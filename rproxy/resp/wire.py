@@ -237,12 +237,16 @@ class RequestScanner:
 
     def _adopt(self, arguments: list[bytes]) -> int:
         """Show the canonical form of a command that did not come in it, so that this form is what is forwarded."""
-        consumed = self.consumed
         self.restart()
         self.chunk = encode_command(arguments)
         self.base = 0
-        self._scan_array(self.chunk, 0, len(self.chunk))
-        self.consumed = consumed
+        offset = len(b"*%d\r\n" % len(arguments))
+        for argument in arguments:
+            start = offset + len(b"$%d\r\n" % len(argument))
+            offset = start + len(argument) + 2
+            self._spans.append((start, offset - 2))
+        self.argc = len(arguments)
+        self.size = offset
         self._is_done = True
         return COMMAND
 

@@ -99,6 +99,7 @@ cdef class RequestScanner:
         self.restart()
 
     cpdef object restart(self):
+        cdef Span *spans
         self.argc = 0
         self.needed = 1
         self._expected = 0
@@ -107,8 +108,10 @@ cdef class RequestScanner:
         self._is_regular = True
         self._is_done = False
         if self._capacity > KEPT_SPANS:
-            self._capacity = SMALL_SPANS
-            self._spans = <Span *> realloc(self._spans, self._capacity * sizeof(Span))
+            spans = <Span *> realloc(self._spans, SMALL_SPANS * sizeof(Span))
+            if spans != NULL:
+                self._spans = spans
+                self._capacity = SMALL_SPANS
 
     cpdef int next(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2:
         cdef const unsigned char *p = data_of(chunk) + start
@@ -212,13 +215,21 @@ cdef class RequestScanner:
 
     cdef int _adopt(self, list arguments) except -2:
         """Show the canonical form of a command that did not come in it, so that this form is what is forwarded."""
-        cdef Py_ssize_t consumed = self.consumed
-        cdef object chunk = encode_command(arguments)
+        cdef Py_ssize_t offset = len(b"*%d\r\n" % len(arguments))
+        cdef bytes argument
         self.restart()
-        self.chunk = chunk
+        self.chunk = encode_command(arguments)
         self.base = 0
-        self._scan_array(data_of(chunk), len(chunk))
-        self.consumed = consumed
+        for argument in arguments:
+            if self.argc == self._capacity:
+                self._grow()
+            offset += len(b"$%d\r\n" % len(argument))
+            self._spans[self.argc].start = offset
+            offset += len(argument)
+            self._spans[self.argc].end = offset
+            offset += 2
+            self.argc += 1
+        self.size = offset
         self._is_done = True
         return _COMMAND
 

@@ -113,6 +113,15 @@ def test_limits_of_a_client_that_is_not_trusted(wire: ModuleType) -> None:
 
 
 @each_form
+def test_limits_of_arguments_do_not_cut_an_inline_command_short(wire: ModuleType) -> None:
+    line = b"AUTH a b c d e f g h i j k\r\n"
+    for limits in ({"is_trusted": False}, {"max_argument_size": 3}, {"max_arguments": 4}):
+        ((arguments, forwarded, _),) = scan_all(wire, line, **limits)
+        assert arguments == line.split()
+        assert forwarded.startswith(b"*12\r\n$4\r\nAUTH\r\n$1\r\na\r\n")
+
+
+@each_form
 def test_needed_tells_how_much_a_bulk_string_still_takes(wire: ModuleType) -> None:
     scanner = wire.RequestScanner()
     head = b"*2\r\n$3\r\nGET\r\n$1000\r\n"

@@ -14,9 +14,11 @@ class NameIndex:
         self._values: dict[bytes, Any] = {}
 
     def put(self, name: bytes, value: object) -> None:
-        """Hold ``value`` under ``name``. Raises ``ValueError`` for a name of no or more than 32 bytes."""
+        """Hold ``value`` under ``name``. Raises ``ValueError`` for a name of other sizes, or with a NUL."""
         if not 0 < len(name) <= 32:
             raise ValueError("a name has 1 to 32 bytes")
+        if 0 in name:
+            raise ValueError("a name has no NUL byte")
         self._values[name.upper()] = value
 
     def get(self, name: bytes) -> Any:

@@ -8,13 +8,17 @@ cdef enum:
     SEATS = 2048
 
 
-cdef inline void fold(unsigned char *folded, const unsigned char *name, Py_ssize_t size) noexcept:
+cdef inline bint fold(unsigned char *folded, const unsigned char *name, Py_ssize_t size) noexcept:
+    """The name in capitals, filled up with NUL bytes; false for one that has a NUL byte itself, which none does."""
     cdef Py_ssize_t i
     cdef unsigned char c
     memset(folded, 0, NAME_WIDTH)
     for i in range(size):
         c = name[i]
+        if c == 0:
+            return False
         folded[i] = c - 32 if c'a' <= c <= c'z' else c
+    return True
 
 
 cdef class NameIndex:
@@ -49,9 +53,10 @@ cdef class NameIndex:
         cdef Py_ssize_t seat
         if not 0 < len(name) <= NAME_WIDTH:
             raise ValueError(f"a name has 1 to {NAME_WIDTH} bytes")
+        if not fold(folded, name, len(name)):
+            raise ValueError("a name has no NUL byte")
         if self._count * 2 > self._mask:
             raise ValueError("the index is full")
-        fold(folded, name, len(name))
         seat = self._seat(folded)
         self._count += self._names[seat * NAME_WIDTH] == 0
         memcpy(self._names + seat * NAME_WIDTH, folded, NAME_WIDTH)
@@ -59,9 +64,8 @@ cdef class NameIndex:
 
     cdef object find(self, const unsigned char *name, Py_ssize_t size):
         cdef unsigned char folded[NAME_WIDTH]
-        if not 0 < size <= NAME_WIDTH:
+        if not 0 < size <= NAME_WIDTH or not fold(folded, name, size):
             return None
-        fold(folded, name, size)
         return self._values[self._seat(folded)]
 
     cpdef object get(self, bytes name):

@@ -46,6 +46,15 @@ def test_names_of_no_or_too_many_bytes_are_refused(module: ModuleType, name: byt
         module.NameIndex().put(name, 1)
 
 
+@each_form
+def test_a_nul_byte_ends_no_name(module: ModuleType) -> None:
+    index = module.NameIndex()
+    index.put(b"GET", 1)
+    assert [index.get(name) for name in (b"GET\0", b"GET\0\0", b"\0GET")] == [None] * 3
+    with pytest.raises(ValueError, match="NUL"):
+        index.put(b"GET\0", 2)
+
+
 def test_a_scanner_finds_its_command() -> None:
     index = NameIndex()
     index.put(b"GETSET", "spec")

@@ -20,6 +20,7 @@ cdef class SplitReply(Sink):
     cdef double _started
     cdef Py_ssize_t _missing
     cdef bytes _error
+    cdef Py_ssize_t _failed
     cdef long long _sum
     cdef Element *_elements
     cdef unsigned char *_held

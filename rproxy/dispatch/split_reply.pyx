@@ -15,6 +15,7 @@ from rproxy.transport.connection cimport Turn
 from rproxy.upstream.sink cimport Sink
 
 from rproxy.commands.spec import ResponsePolicy
+from rproxy.resp.integer import integer_of
 from rproxy.routing.assembler import MISMATCH
 
 cdef enum:
@@ -55,6 +56,7 @@ cdef class SplitReply(Sink):
         cdef bytes reply
         if not self._take(token, chunk, start, end) and self._error is None:
             self._error = MISMATCH
+            self._failed = self._fragments.count  # any error of a node says more
         self._missing -= 1
         if self._missing:
             return None
@@ -67,15 +69,19 @@ cdef class SplitReply(Sink):
         """Keep what the reply of one fragment adds to the whole; false if it is not of the expected kind."""
         cdef const unsigned char *p = data_of(chunk)
         if p[start] == c'-':
-            if self._error is None:
+            if self._error is None or fragment < self._failed:
                 self._error = p[start:end]
+                self._failed = fragment
             return True
         if self._kind == CONCATENATE:
             return self._take_elements(fragment, chunk, start, end)
         if self._kind == SUM:
             if p[start] != c':':
                 return False
-            self._sum += int(p[start + 1:end - 2])
+            try:
+                self._sum += integer_of(p[start + 1:end - 2])
+            except (ValueError, OverflowError):
+                return False
         elif fragment == 0:
             self._hold(0, p + start, end - start)
         return True

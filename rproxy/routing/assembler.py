@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from rproxy.commands.spec import ResponsePolicy
 from rproxy.resp import encode
+from rproxy.resp.integer import integer_of
 from rproxy.resp.wire import ReplyScanner
 
 Merge = Callable[[Sequence[bytes]], bytes]
@@ -35,17 +36,24 @@ def elements_of(reply: bytes) -> list[bytes]:
     position = header_end
     while position < len(reply):
         size = scanner.next(reply, position, len(reply))
+        if size <= 0:
+            raise ValueError("not whole")
         elements.append(reply[position : position + size])
         position += size
     return elements
 
 
 def _number(reply: bytes) -> int:
-    return int(reply[1:-2])
+    if not reply.startswith(b":"):
+        raise ValueError("not an integer")
+    return integer_of(reply[1:-2])
 
 
 def _sum(replies: Sequence[bytes]) -> bytes:
-    return encode.integer(sum(map(_number, replies)))
+    total = sum(map(_number, replies))
+    if not -(1 << 63) <= total < 1 << 63:
+        raise ValueError("more than an integer reply holds")
+    return encode.integer(total)
 
 
 def _min(replies: Sequence[bytes]) -> bytes:

@@ -98,6 +98,34 @@ def test_an_error_is_the_answer_of_the_whole(module: ModuleType, command: list[b
     assert split.outcome() == b"-OOM no\r\n"
 
 
+@pytest.mark.parametrize(
+    "odd", [b":many\r\n", b":1_0\r\n", b":\r\n", b":" + b"9" * 5000 + b"\r\n", b"+1\r\n", b"$1\r\n1\r\n"]
+)
+@each_form
+def test_a_count_that_is_no_number_is_an_error(module: ModuleType, odd: bytes) -> None:
+    split = Split(module, [b"DEL", b"a", b"b"])
+    split.give(0, odd)
+    split.give(1, b":1\r\n")
+    assert split.outcome().startswith(b"-ERR ")
+
+
+@each_form
+def test_counts_too_large_for_a_reply_are_an_error(module: ModuleType) -> None:
+    split = Split(module, [b"DEL", b"a", b"b"])
+    split.give(0, b":9223372036854775807\r\n")
+    split.give(1, b":1\r\n")
+    assert split.outcome().startswith(b"-ERR ")
+
+
+@each_form
+def test_of_several_errors_that_of_the_first_fragment_is_the_answer(module: ModuleType) -> None:
+    split = Split(module, [b"MGET", b"a", b"b", b"c"])
+    split.give(2, b"+OK\r\n")
+    split.give(1, b"-ERR second\r\n")
+    split.give(0, b"-ERR first\r\n")
+    assert split.outcome() == b"-ERR first\r\n"
+
+
 @pytest.mark.parametrize("odd", [b"+OK\r\n", b"*0\r\n", b"*2\r\n:1\r\n:2\r\n"])
 @each_form
 def test_replies_of_another_kind_are_an_error(module: ModuleType, odd: bytes) -> None:

@@ -172,7 +172,7 @@ cdef class ReplyQueue(Sink):
         cdef Place *place
         if not self._head < token < self._tail:
             raise ValueError(f"place {token} is not waiting for a reply")
-        if self._places == NULL or self._tail - self._head > self._mask:
+        if self._places == NULL or self._tail - self._head > self._mask + 1:
             self._make_places()
         place = &self._places[token & self._mask]
         if place.size:

@@ -82,6 +82,8 @@ cdef class Outbox:
 
     cdef int push(self, const unsigned char *data, Py_ssize_t size) except -1:
         """``append`` for bytes at a pointer."""
+        if size <= 0:
+            return 0  # there may be no memory at all to copy nothing to
         if self._tail + size > self._capacity:
             if not self.retains and (self._chain != NULL or self._tail - self._sent + size > LINKED_FROM):
                 return self._link(data, size)

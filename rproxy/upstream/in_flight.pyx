@@ -142,6 +142,7 @@ cdef class InFlight:
     cpdef list expire(self, double before):
         cdef list expired = []
         cdef Py_ssize_t position
+        cdef long long token
         cdef Entry *entry
         cdef Sink sink
         cdef CommandStats stats
@@ -151,11 +152,12 @@ cdef class InFlight:
                 continue
             sink = <Sink> entry.sink
             stats = <CommandStats> entry.stats
-            expired.append((sink, entry.token, stats))
-            Py_DECREF(sink)
-            Py_DECREF(stats)
+            token = entry.token
             Py_INCREF(DISCARD)
             Py_INCREF(None)
             entry.sink = <void *> DISCARD
             entry.stats = <void *> None
+            Py_DECREF(sink)
+            Py_DECREF(stats)
+            expired.append((sink, token, stats))  # may run a finalizer, so that ``entry`` may be no more
         return expired

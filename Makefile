@@ -1,10 +1,10 @@
-# make install | demo | test | conformance | faults | bench: each does all its own set-up.
+# make install | demo | test | conformance | faults | fuzz | bench: each does all its own set-up.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 HOT    := $(shell find rproxy -name '*.pyx' -o -name '*.pxd' -o -name '*.py' | xargs -r ls)
 
-.PHONY: install demo test conformance faults check test-compiled test-pure bench bench-quick clean
+.PHONY: install demo test conformance faults fuzz check test-compiled test-pure bench bench-quick clean
 
 install: $(VENV)/.installed
 
@@ -30,6 +30,10 @@ faults: install
 	rm -f docs/reliability.json
 	RPROXY_FIGURES=docs/reliability.json $(BIN)/python -m pytest tests/faults
 	$(BIN)/python -m tests.support.figures
+
+fuzz: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev,fuzz]'
+	$(BIN)/python -m tests.fuzz.campaign
 
 bench: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev,bench]'

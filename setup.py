@@ -36,8 +36,9 @@ def extensions() -> list[Extension]:
     except ImportError:
         return []
     sources = {".".join(path.with_suffix("").parts): str(path) for path in hot_modules()}
+    flags = os.environ.get("RPROXY_CFLAGS", "-O3").split()
     modules = [
-        Extension(name, [source], extra_compile_args=["-O3"])
+        Extension(name, [source], extra_compile_args=flags)
         for name, source in sources.items()
         if name not in LINUX_ONLY or sys.platform == "linux"
     ]

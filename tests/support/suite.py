@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 
@@ -19,11 +21,12 @@ from rproxy.errors import StartError
 
 @dataclass(frozen=True)
 class Step:
-    """A command of the run: what it is called, a Python module and its arguments, and variables for its environment."""
+    """A command of a run: its heading, a Python module with arguments, variables for its environment, its folder."""
 
     heading: str
     module: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    folder: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,20 @@ def run(step: Step) -> Outcome:
     """Run one step, its output shown as it comes."""
     click.secho(f"\n== {step.heading}: {' '.join(step.module)}", bold=True)
     began = time.monotonic()
-    status = subprocess.call([sys.executable, "-m", *step.module], env=_environment(step.environment))
+    status = subprocess.call([sys.executable, "-m", *step.module], env=_environment(step.environment), cwd=step.folder)
     return Outcome(step, status, time.monotonic() - began)
 
 
 def _environment(added: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "RPROXY_PURE"} | added
+
+
+def summarize(outcomes: Sequence[Outcome]) -> int:
+    """Show how each step ended. The status of the first that failed, or 0."""
+    click.secho("\n== summary", bold=True)
+    for outcome in outcomes:
+        click.secho(str(outcome), fg="red" if outcome.status else "green")
+    return next((outcome.status for outcome in outcomes if outcome.status), 0)
 
 
 def main() -> int:
@@ -85,13 +96,10 @@ def main() -> int:
         return 1
     form = installed_form()
     click.echo("redis-server {}.{}: {}".format(*version_of(server), server))
-    outcomes = [run(step) for step in steps(form)]
-    click.secho("\n== summary", bold=True)
-    for outcome in outcomes:
-        click.secho(str(outcome), fg="red" if outcome.status else "green")
+    status = summarize([run(step) for step in steps(form)])
     if form == "pure":
         click.echo("No compiled modules here (no C compiler was found): only the pure form was tested.")
-    return next((outcome.status for outcome in outcomes if outcome.status), 0)
+    return status
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the test run consists of, and how it ends."""
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_the_environment_of_a_step_is_not_ours(monkeypatch: pytest.MonkeyPatch) 
     seen: list[dict[str, Any]] = []
     monkeypatch.setenv("RPROXY_PURE", "1")
 
-    def fake_call(_command: list[str], env: dict[str, Any]) -> int:
+    def fake_call(_command: list[str], env: dict[str, Any], cwd: Path) -> int:
         seen.append(env)
         return 0
 

@@ -67,7 +67,8 @@ def main() -> None:
 @click.option("--admin", metavar="ADDRESS", help="Where metrics and health are served: host:port.")
 @click.option("--workers", type=int, metavar="N", help="Processes on the same port.")
 def serve(path: str | None, **flags: Any) -> None:
-    """Run the proxy until SIGTERM or Ctrl-C. SIGHUP, or a change of FILE, has it read again.
+    """Run the proxy until SIGTERM or Ctrl-C. SIGHUP, or a change of FILE, has it read again; SIGUSR2 has the
+    program on disk take over, with all clients.
 
     Without a file, --seed is needed; --listen is 127.0.0.1:6380 unless given.
     """

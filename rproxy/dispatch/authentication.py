@@ -63,6 +63,17 @@ def renew(session: Session, before: Users, now: Users) -> bool:
     return True
 
 
+def resume(session: Session, name: bytes, users: Users) -> None:
+    """Let the client be the user ``name``, as which it has authenticated elsewhere, if there is such a user here."""
+    user = users.find(name)
+    if user is None or (name == DEFAULT and not user.is_on):
+        return
+    session.leave(State.UNAUTHENTICATED)
+    _become(session, user)
+    if session.client is not None:
+        session.client.trust(True)
+
+
 def authenticate(command: Command, context: Context, name: bytes, password: bytes) -> bytes | None:
     """Let the client be the user ``name`` from now on; the error if the password is wrong, and it stays who it was."""
     user = context.users.authenticate(name, password)

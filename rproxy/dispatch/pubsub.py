@@ -137,6 +137,37 @@ def follow_routes(session: Session, context: Context) -> int:
     return missing
 
 
+def resume(session: Session, kind: Kind, name: bytes, context: Context) -> None:
+    """Have a client that was subscribed to ``name`` elsewhere be so here, or close it if that cannot be."""
+    route = context.route_of(name) if kind is Kind.SHARD else context.keyless_route()
+    if route is None:
+        _give_up(session)
+        return
+    there = route.cluster.subscriptions
+    shown = route.rule.upstream_key(name) if kind is Kind.SHARD else name
+
+    def on_settled(error: bytes | None) -> None:
+        there.cluster.turn.loop.call_soon(begin, error)
+
+    def begin(error: bytes | None) -> None:
+        session.at_close.discard(forget)
+        if error is None and session.client is not None:
+            (session.subscriber or Subscriber(session)).add(kind, name, there, claim)
+        else:
+            _give_up(session)
+
+    def forget() -> None:
+        there.release(claim)
+
+    claim = there.claim(Topic(kind, shown), on_settled)
+    session.at_close.add(forget)
+
+
+def _give_up(session: Session) -> None:
+    if session.client is not None:
+        session.client.close()
+
+
 def unsubscribe(command: Command, context: Context) -> bytes | None:
     """UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE [name …]: without names, of everything of this kind."""
     kind = _KINDS[command.spec.name]

@@ -82,9 +82,13 @@ class Balance:
             outbox.setblocking(False)
         loop.add_reader(self._inbox, self._on_handed, adopt)
 
+    def refuse(self) -> None:
+        """Ask for no more; what is under way is still taken over."""
+        self._counts[self._own] = GONE
+
     def end(self, loop: AbstractEventLoop) -> None:
         """Take no more."""
-        self._counts[self._own] = GONE
+        self.refuse()
         loop.remove_reader(self._inbox)
 
     def count(self, change: int) -> None:

@@ -236,6 +236,23 @@ class DownstreamConnection(Connection):
 
         self.session.settle(go_on)
 
+    def unread(self) -> bytes:
+        """What the client has sent beyond the commands that were taken."""
+        return bytes(self.inbox[: self.filled]) if self.inbox is not None else b""
+
+    def resume(self, unread: bytes) -> None:
+        """Begin with what another process has read from the client, and has not taken."""
+        if unread:
+            self.inbox = bytearray(unread)
+            self.filled = len(unread)
+            self.release()
+
+    def leave(self) -> None:
+        """Let another process, which has the socket too, go on with the client."""
+        if self.transport is not None:
+            self.transport.leave()
+        self.close()
+
     def trust(self, is_trusted: bool) -> None:
         """Whether commands may be of any size. While they may not, the client has a scanner of its own."""
         if is_trusted:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from rproxy.config.certificates import Certificates
 from rproxy.dispatch.authentication import begin
 from rproxy.dispatch.dispatcher import Dispatcher
+from rproxy.dispatch.portable import Described, restore
 from rproxy.dispatch.session import Session
 from rproxy.downstream.balance import Balance
 from rproxy.downstream.connection import REASONS, DownstreamConnection
 from rproxy.resp.wire import RequestScanner
-from rproxy.transport.attach import accept, adopt
+from rproxy.transport.attach import accept, adopt, attach
 from rproxy.transport.connection import Traffic, Turn
 
 if TYPE_CHECKING:
@@ -159,10 +160,24 @@ class Listener:
         else:
             adopt(self.turn, sock, connection, self._tls_context())
 
+    async def resume(self, sock: socket.socket, described: Described, unread: bytes) -> None:
+        """Serve a client that another process has served until now, as ``dispatch.portable`` tells of it."""
+        sock.setblocking(False)
+        try:
+            connection = self._welcome(sock, sock.getpeername(), described["created"])
+        except OSError:  # it has left already
+            connection = None
+        if connection is None:
+            sock.close()
+            return
+        restore(connection.session, described, self.dispatcher.context)
+        await attach(self.turn, sock, connection)
+        connection.resume(unread)
+
     def _tls_context(self) -> ssl.SSLContext | None:
         return self.tls.context if self.tls is not None else None
 
-    def _welcome(self, sock: socket.socket, peer: object) -> DownstreamConnection | None:
+    def _welcome(self, sock: socket.socket, peer: object, since: float = 0.0) -> DownstreamConnection | None:
         """A session for the client; ``None`` if there are too many."""
         if len(self.connections) >= self.max_clients:
             self.rejected += 1
@@ -171,7 +186,7 @@ class Listener:
                     sock.send(_TOO_MANY)
             return None
         local = _address_text(sock.getsockname())
-        session = Session(self._next_client_id(), _address_text(peer), local, time.time())
+        session = Session(self._next_client_id(), _address_text(peer), local, since or time.time())
         connection = DownstreamConnection(self, session)
         begin(session, self.dispatcher.context.users)
         session.descriptor = sock.fileno()

@@ -100,11 +100,14 @@ class StartQuestion:
     worker_id: int
     share: Share | None = None
     """The worker's part in spreading clients over the workers."""
+    inbox: socket.socket | None = None
+    """Where clients of another rproxy come from."""
 
     def descriptors(self) -> list[int]:
         """What the worker's process inherits."""
         shared = self.share.descriptors() if self.share is not None else []
-        return [*(sock.fileno() for sock in self.sockets.values()), *shared]
+        inbox = [self.inbox.fileno()] if self.inbox is not None else []
+        return [*(sock.fileno() for sock in self.sockets.values()), *shared, *inbox]
 
     def message(self) -> Message:
         """As the supervisor sends it."""
@@ -114,6 +117,7 @@ class StartQuestion:
             "sockets": {name: sock.fileno() for name, sock in self.sockets.items()},
             "worker_id": self.worker_id,
             "share": astuple(self.share) if self.share is not None else None,
+            "inbox": self.inbox.fileno() if self.inbox is not None else None,
         }
 
     @classmethod
@@ -124,6 +128,7 @@ class StartQuestion:
             {name: socket.socket(fileno=descriptor) for name, descriptor in message["sockets"].items()},
             message["worker_id"],
             Share(*message["share"]) if message["share"] is not None else None,
+            socket.socket(fileno=message["inbox"]) if message["inbox"] is not None else None,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from rproxy.config.models import Config
@@ -38,8 +38,14 @@ class WorkerLike(Protocol):
     async def reload(self, config: Config, sockets: dict[str, socket.socket], /) -> None:
         """Go by ``config`` from now on, dropping nobody; ``sockets`` are those of listeners that need new ones."""
 
-    async def drain(self, seconds: float, /) -> bool:
-        """Accept no more and finish what is in flight; true if all was finished within ``seconds``."""
+    def inherit(self, inbox: socket.socket, /) -> None:
+        """Go on with the clients that another rproxy hands over through ``inbox``; before ``start``."""
+
+    async def drain(self, seconds: float, heirs: Sequence[socket.socket] = (), /) -> bool:
+        """Accept no more and finish what is in flight; true if all was finished within ``seconds``.
+
+        With ``heirs``, clients are handed over to them (``server.hand_over``).
+        """
 
     def samples(self) -> list[Sample]:
         """Its metrics."""
@@ -67,9 +73,9 @@ def answers_of(worker: WorkerLike) -> dict[str, Callable[[], Any]]:
     }
 
 
-async def drain(worker: WorkerLike, seconds: float) -> None:
+async def drain(worker: WorkerLike, seconds: float, heirs: Sequence[socket.socket] = ()) -> None:
     """Drain ``worker`` within ``seconds``, and say so if some clients were cut off."""
-    if not await worker.drain(seconds):
+    if not await worker.drain(seconds, heirs):
         log.warning("clients were still waiting for replies after %g s: cut off", seconds)
 
 
@@ -85,8 +91,8 @@ class Crew(Protocol):
         ``sockets`` are those of listeners that need new ones. One reload at a time.
         """
 
-    async def drain(self) -> None:
-        """Have every worker drain within the configured time, then end."""
+    async def drain(self, heirs: Sequence[socket.socket] = ()) -> None:
+        """Have every worker drain within the configured time, then end; clients are handed over to the ``heirs``."""
 
     async def ask(self, question: str) -> dict[int, Any]:
         """The answers of the workers by worker id; one that gives none in time is left out."""
@@ -117,9 +123,9 @@ class SoleWorker:
             return [f"{type(error).__name__}: {error}"]
         return []
 
-    async def drain(self) -> None:
+    async def drain(self, heirs: Sequence[socket.socket] = ()) -> None:
         """See ``Crew``."""
-        await drain(self._worker, self._drain_timeout)
+        await drain(self._worker, self._drain_timeout, heirs)
 
     async def ask(self, question: str) -> dict[int, Any]:
         """See ``Crew``."""

@@ -99,13 +99,21 @@ class Listeners:
         context.parameters.update(parameters_of(listener, workers))
         listener.dispatcher.renew()
 
+    def find(self, name: str) -> Listener | None:
+        """The listener of this name, which is that of a reload that is still under way elsewhere, or of before."""
+        return next((listener for listener in self.active if name in (listener.name, listener.former_name)), None)
+
+    def stop_accepting(self) -> None:
+        """Accept nobody more; others accept at the sockets."""
+        for listener in self.active:
+            listener.stop_accepting()
+
     def adopt(self, name: str, sock: socket.socket) -> None:
         """Serve a client that another worker accepted, perhaps at a listener that a reload has yet to bring here."""
-        for listener in self.active:
-            if name in (listener.name, listener.former_name):
-                listener.adopt(sock)
-                return
-        if len(self._early) < EARLY_MOST and all(name != listener.name for listener in self.leaving):
+        found = self.find(name)
+        if found is not None:
+            found.adopt(sock)
+        elif len(self._early) < EARLY_MOST and all(name != listener.name for listener in self.leaving):
             self._early.append((name, sock))
         else:
             sock.close()

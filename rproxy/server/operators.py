@@ -10,7 +10,10 @@ from typing import Self
 from rproxy.config.certificates import Certificates
 from rproxy.config.models import AdminConfig
 from rproxy.server.crew import CrewSource
-from rproxy.server.sockets import address_of, listen
+from rproxy.server.sockets import address_of, listen, purpose_of
+
+ADMIN = "admin server"
+"""What its socket is for; no listener can be called so."""
 
 
 class Operators:
@@ -28,6 +31,12 @@ class Operators:
         if self._settings is None or self._socket is None:
             return None
         return f"{'https' if self._settings.tls is not None else 'http'}://{address_of(self._socket)}"
+
+    def to_hand_over(self) -> dict[str, socket.socket]:
+        """The socket, by what it is for, for another rproxy to take; none without an admin server."""
+        if self._settings is None or self._socket is None:
+            return {}
+        return {f"{purpose_of(ADMIN, self._settings.address)}#0": self._socket}
 
     def open_new(self, settings: AdminConfig | None) -> socket.socket | None:
         """The socket for other settings: ``None`` if nothing is to be changed. Raises ``StartError``."""

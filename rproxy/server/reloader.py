@@ -13,6 +13,7 @@ from rproxy.config.models import Config
 from rproxy.config.source import ConfigFile, Mark
 from rproxy.errors import RproxyError
 from rproxy.metrics.samples import Sample
+from rproxy.server.service_manager import tell, tell_reloading
 
 WATCH_EVERY = 1.0
 """Seconds between two looks at the file. It is read when it has not changed any more since the last look."""
@@ -80,6 +81,7 @@ class Reloader:
             if self._is_over:
                 return
             before = file.mark(self.config)
+            tell_reloading()
             try:
                 # In a thread: to read a large file takes longer than clients like to wait.
                 config = await asyncio.to_thread(file.load)
@@ -92,6 +94,7 @@ class Reloader:
             for trouble in troubles:
                 log.error("%s", trouble)
             self._note(is_good=not troubles)
+            tell("READY=1")
 
     async def _put_in_force(self, config: Config) -> list[str]:
         if config.workers != self.config.workers:

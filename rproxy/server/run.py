@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-import signal
+import socket
 import sys
-from collections.abc import Callable
 from functools import partial
 
 import uvloop
@@ -17,11 +16,15 @@ from rproxy.config.models import Config
 from rproxy.config.source import ConfigFile
 from rproxy.errors import StartError
 from rproxy.form import running_form
+from rproxy.server import parcels
 from rproxy.server.crew import Crew, CrewSource, SoleWorker
 from rproxy.server.logs import set_log_level, set_up_logs
-from rproxy.server.operators import Operators
+from rproxy.server.operators import ADMIN, Operators
 from rproxy.server.reloader import Reloader
-from rproxy.server.sockets import ListeningSockets, listen
+from rproxy.server.service_manager import tell
+from rproxy.server.signals import Signals
+from rproxy.server.sockets import ListeningSockets, Take, listen, no_one, purpose_of
+from rproxy.server.succession import Predecessor
 
 
 def run(config: Config, file: ConfigFile | None = None) -> int:
@@ -51,23 +54,50 @@ def announcement(addresses: list[str], admin: str | None) -> str:
 
 
 async def _serve(config: Config, file: ConfigFile | None, listening: contextlib.ExitStack) -> None:
-    stopping, reload_wanted = _stop_signal(), _reload_signal()  # first: who finds the port open may send a signal
-    admin = listening.enter_context(listen(config.admin.address)) if config.admin is not None else None
-    sockets = listening.enter_context(ListeningSockets(config))
-    crew = _crew(config, sockets)
+    signals = Signals()  # first: who finds the port open may send a signal
+    predecessor = Predecessor.find()
+    take = predecessor.take if predecessor is not None else no_one
+    admin = _admin_socket(config, take)
+    if admin is not None:
+        listening.enter_context(admin)
+    sockets = listening.enter_context(ListeningSockets(config, take))
+    pairs = [parcels.pair() for _ in range(config.workers)] if predecessor is not None else []
+    crew = _crew(config, sockets, [inbox for inbox, _ in pairs])
     source = CrewSource(crew, config)
     await crew.start()
     async with Operators(config.admin, source, admin) as operators:
         reloader = Reloader(config, file, partial(_apply, sockets, crew, operators, source))
         source.more_samples = reloader.samples
-        reload_wanted.on_signal = reloader.on_signal
+        if predecessor is not None:
+            await _succeed(predecessor, source, [heir for _, heir in pairs])
         sys.stdout.write(f"{announcement(sockets.addresses, operators.url)}\n")
         sys.stdout.flush()
         reloader.start()
-        await stopping
+        tell("READY=1")
+        heirs = await signals.wait(reloader.on_signal, lambda: {**sockets.to_hand_over(), **operators.to_hand_over()})
         source.is_draining = True
         await reloader.stop()
-        await crew.drain()
+        if heirs:
+            sockets.give_away()
+            await operators.adopt(None, None)
+        else:
+            tell("STOPPING=1")
+        await crew.drain(heirs)
+
+
+def _admin_socket(config: Config, take: Take) -> socket.socket | None:
+    if config.admin is None:
+        return None
+    taken = take(purpose_of(ADMIN, config.admin.address))
+    return taken[0] if taken else listen(config.admin.address)
+
+
+async def _succeed(predecessor: Predecessor, source: CrewSource, heirs: list[socket.socket]) -> None:
+    """Take the place of another rproxy. Raises ``StartError`` if this one could not serve its clients."""
+    is_ready, reason = await source.readiness()
+    if not is_ready:
+        raise StartError(f"not ready to take the place of another rproxy: {reason}")
+    predecessor.tell_ready(heirs)
 
 
 async def _apply(
@@ -90,46 +120,16 @@ async def _apply(
     return troubles
 
 
-def _crew(config: Config, sockets: ListeningSockets) -> Crew:
+def _crew(config: Config, sockets: ListeningSockets, inboxes: list[socket.socket]) -> Crew:
     """One worker in this process, or several under a supervisor. What only one of them needs is imported there."""
     if config.workers == 1:
         from rproxy.server.worker import Worker
 
-        return SoleWorker(Worker(config, sockets.of_worker[0]), config.drain_timeout)
+        worker = Worker(config, sockets.of_worker[0])
+        for inbox in inboxes:
+            worker.inherit(inbox)
+        return SoleWorker(worker, config.drain_timeout)
     from rproxy.server.supervisor import Supervisor
     from rproxy.server.worker_process import worker_command
 
-    return Supervisor(config, sockets, worker_command())
-
-
-def _stop_signal() -> asyncio.Future[None]:
-    """Done at the first SIGTERM or SIGINT; from then on they do what they do by default."""
-    loop = asyncio.get_running_loop()
-    stopping = loop.create_future()
-
-    def on_signal() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        stopping.set_result(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    return stopping
-
-
-class _ReloadSignal:
-    """What SIGHUP does: nothing until there is something to read again, rather than end the process."""
-
-    def __init__(self) -> None:
-        self.on_signal: Callable[[], None] = lambda: None
-
-    def call(self) -> None:
-        """The signal has come."""
-        self.on_signal()
-
-
-def _reload_signal() -> _ReloadSignal:
-    wanted = _ReloadSignal()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wanted.call)
-    return wanted
+    return Supervisor(config, sockets, worker_command(), inboxes)

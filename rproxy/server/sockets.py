@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -23,20 +23,46 @@ BACKLOG = 4096
 """Connections that may wait to be accepted; the system's ``somaxconn`` may allow fewer."""
 
 
+Take = Callable[[str], list[socket.socket]]
+"""Gives the sockets that another rproxy listened at, by what they are for."""
+
+
+def no_one(_: str) -> list[socket.socket]:
+    """Nobody's sockets."""
+    return []
+
+
+def purpose_of(name: str, address: Address) -> str:
+    """What a listening socket is for: its address, or the listener's name where the system has chosen the port."""
+    return str(address) if address.is_unix or address.port else name
+
+
+def _one_each(sockets: list[socket.socket], count: int) -> list[socket.socket]:
+    """A socket for each worker; workers share them if there are more. Those beyond are closed."""
+    for sock in sockets[count:]:
+        sock.close()
+    return [
+        sockets[number] if number < len(sockets) else sockets[number % len(sockets)].dup() for number in range(count)
+    ]
+
+
 class ListeningSockets:
     """The sockets of every listener, for every worker: ``of_worker[worker_id][listener_name]``.
 
     Several workers have a socket each on the same port (``SO_REUSEPORT``: the kernel spreads the clients over them);
     a Unix socket they share. ``addresses`` tells where they listen, the ports that the system chose included.
-    A context manager that closes them. Raises ``StartError`` if an address cannot be had.
+    ``take`` gives those that another rproxy listened at. A context manager that closes them. Raises ``StartError`` if
+    an address cannot be had.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, take: Take = no_one) -> None:
         self.of_worker: list[dict[str, socket.socket]] = [{} for _ in range(config.workers)]
         self._config = config
+        self._take = take
         self._unused: list[socket.socket] = []
         self._paths: dict[str, int] = {}
         self.of_worker = self._open_all(config.listeners)
+        self._take = no_one
 
     @property
     def addresses(self) -> list[str]:
@@ -71,7 +97,7 @@ class ListeningSockets:
         opened: list[dict[str, socket.socket]] = [{} for _ in self.of_worker]
         try:
             for listener in listeners:
-                for sockets, sock in zip(opened, self._open(listener.address), strict=True):
+                for sockets, sock in zip(opened, self._open(listener), strict=True):
                     sockets[listener.name] = sock
         except BaseException:
             _close_all(opened)
@@ -79,12 +105,27 @@ class ListeningSockets:
             raise
         return opened
 
-    def _open(self, address: Address) -> list[socket.socket]:
+    def _open(self, listener: ListenerConfig) -> list[socket.socket]:
+        address = listener.address
+        taken = self._take(purpose_of(listener.name, address))
         if not address.is_unix:
-            return listen_together(address, len(self.of_worker))
-        shared = listen(address)
+            return _one_each(taken, len(self.of_worker)) if taken else listen_together(address, len(self.of_worker))
+        shared = taken[0] if taken else listen(address)
         self._paths[address.path] = os.stat(address.path).st_ino
         return [shared] * len(self.of_worker)
+
+    def to_hand_over(self) -> dict[str, socket.socket]:
+        """All of them, by what they are for, for another rproxy to ``take``."""
+        found: dict[str, socket.socket] = {}
+        for listener in self._config.listeners:
+            purpose = purpose_of(listener.name, listener.address)
+            different = dict.fromkeys(sockets[listener.name] for sockets in self.of_worker)
+            found |= {f"{purpose}#{number}": sock for number, sock in enumerate(different)}
+        return found
+
+    def give_away(self) -> None:
+        """Another rproxy listens at them: leave the Unix sockets where they are."""
+        self._paths.clear()
 
     def close(self) -> None:
         """Close them and remove the Unix sockets, unless someone else has opened one at the same path since."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,12 +45,22 @@ def restart_delay(previous: float, lifetime: float) -> float:
 
 
 class Supervisor:
-    """A crew of worker processes. ``command`` starts one; the descriptor of its control channel is appended to it."""
+    """A crew of worker processes. ``command`` starts one; the descriptors of its channels are appended to it.
 
-    def __init__(self, config: Config, sockets: ListeningSockets, command: Sequence[str]) -> None:
+    Clients of another rproxy come through ``inboxes``, one for each worker.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sockets: ListeningSockets,
+        command: Sequence[str],
+        inboxes: Sequence[socket.socket] = (),
+    ) -> None:
         self._config = config
         self._sockets = sockets
         self._command = command
+        self._inboxes = dict(enumerate(inboxes))
         self._workers: dict[int, WorkerProcess] = {}
         self._ledger = Ledger(config.workers)
         self._keepers: list[asyncio.Task[None]] = []
@@ -66,11 +77,14 @@ class Supervisor:
             if isinstance(outcome, BaseException):
                 await asyncio.gather(*(worker.kill() for worker in self._workers.values()))
                 raise outcome
+        for inbox in self._inboxes.values():
+            inbox.close()  # a worker that takes the place of another comes too late to inherit
+        self._inboxes.clear()
         self._keepers = [asyncio.create_task(self._keep(worker_id)) for worker_id in worker_ids]
 
     async def _spawn(self, worker_id: int) -> None:
         sockets, share = self._sockets.of_worker[worker_id], self._ledger.share_of(worker_id)
-        start = StartQuestion(self._config, sockets, worker_id, share)
+        start = StartQuestion(self._config, sockets, worker_id, share, self._inboxes.get(worker_id))
         worker = self._workers[worker_id] = await WorkerProcess.spawn(start, self._command, self._on_request)
         log.info("worker %d runs as process %d", worker_id, worker.pid)
         if worker.config is not self._config:  # another one came while it started
@@ -122,13 +136,13 @@ class Supervisor:
             return f"worker {worker.worker_id} goes on with the old configuration: {error}"
         return ""
 
-    async def drain(self) -> None:
+    async def drain(self, heirs: Sequence[socket.socket] = ()) -> None:
         """Have every worker drain; one that has not ended well after the drain time-out is killed."""
         for keeper in self._keepers:
             keeper.cancel()
         told = list(self._workers.values())
         for worker in told:
-            worker.begin_drain()  # before anything is awaited: a second signal ends this process at any time
+            worker.begin_drain(heirs)  # before anything is awaited: a second signal ends this process at any time
         await asyncio.wait(self._keepers)
         self._sockets.close()
         workers = list(self._workers.values())

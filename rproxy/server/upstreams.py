@@ -110,6 +110,10 @@ class Upstreams:
             slow_log=SlowLog(use.slower_than, most),
         )
 
+    async def await_topologies(self, seconds: float) -> None:
+        """Wait until each cluster has a topology, ``seconds`` at most."""
+        await _await_topologies(self.in_use.values(), seconds)
+
     # -- another configuration
 
     async def prepare(self, config: Config) -> dict[Use, Cluster]:
@@ -243,9 +247,9 @@ def _begin_discovery(cluster: Cluster) -> None:
     cluster.refresher.start()
 
 
-async def _await_topologies(clusters: Iterable[Cluster]) -> None:
+async def _await_topologies(clusters: Iterable[Cluster], seconds: float = TOPOLOGY_WITHIN) -> None:
     """Wait until each has a topology, but not for ever: one that cannot be reached may be so for long."""
-    deadline = asyncio.get_running_loop().time() + TOPOLOGY_WITHIN
+    deadline = asyncio.get_running_loop().time() + seconds
     for cluster in clusters:
         while not cluster.topology.covered:
             if asyncio.get_running_loop().time() >= deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from rproxy.commands.catalog import Catalog
@@ -17,6 +18,8 @@ from rproxy.metrics.process import process_samples
 from rproxy.metrics.samples import Sample, lasting, merge, shortfall
 from rproxy.routing.script_cache import ScriptCache
 from rproxy.server.binding import Bound
+from rproxy.server.hand_over import HandOver
+from rproxy.server.heritage import Heritage
 from rproxy.server.listeners import Listeners
 from rproxy.server.observe import of_cluster, samples_of
 from rproxy.server.upstreams import Upstreams, Use
@@ -28,6 +31,8 @@ from rproxy.upstream.learner import Learner
 
 TICK = 0.05
 """Seconds between the janitor's rounds."""
+TOPOLOGIES_WITHIN = 10.0
+"""Seconds to learn the topologies before clients of another rproxy are taken over."""
 COLLECT_AFTER = 50_000
 """Net allocations before the garbage collector looks for cycles."""
 
@@ -47,6 +52,8 @@ class Worker:
         self._sockets = sockets
         self._balance: Balance | None = None
         self._link: Link | None = None
+        self._inbox: socket.socket | None = None
+        self._heritage: Heritage | None = None
         self._tick: asyncio.TimerHandle | None = None
 
     @property
@@ -73,6 +80,10 @@ class Worker:
         """Take part in spreading clients over the workers; before ``start``."""
         self._balance = Balance(share, self.worker_id)
 
+    def inherit(self, inbox: socket.socket) -> None:
+        """Go on with the clients that another rproxy hands over through ``inbox``; before ``start``."""
+        self._inbox = inbox
+
     def join(self, link: Link) -> None:
         """Ask the other workers through ``link``; before ``start``."""
         self._link = link
@@ -95,6 +106,10 @@ class Worker:
         await self._settle_learners()
         if self._balance is not None:
             self._balance.begin(loop, self._listeners.adopt)
+        if self._inbox is not None:
+            # Until this worker can serve, the other rproxy accepts the clients.
+            await self._upstreams.await_topologies(TOPOLOGIES_WITHIN)
+            self._heritage = Heritage(self._inbox, self._listeners.find)
         self._listeners.open()
         self._tick = loop.call_later(TICK, self._on_tick)
         # What was loaded lives as long as the process; what a command makes dies without the collector.
@@ -146,11 +161,22 @@ class Worker:
             self.departed = merge([self.departed, lasting(of_cluster(cluster, self.catalog))])
         self._listeners.tick(self.turn.now)
 
-    async def drain(self, timeout: float) -> bool:
-        """Accept no more clients, finish what is in flight, then close everything; true if all of it was finished."""
+    async def drain(self, timeout: float, heirs: Sequence[socket.socket] = ()) -> bool:
+        """Accept no more clients, finish what is in flight, then close everything; true if all of it was finished.
+
+        With ``heirs``, clients are handed over to them, who accept new ones too.
+        """
+        began = self.turn.tick()
+        if self._heritage is not None:
+            self._heritage.close()
+        if heirs:
+            if self._balance is not None:
+                self._balance.refuse()
+            self._listeners.stop_accepting()
+            await HandOver(self._listeners.all, heirs).run(timeout)
         if self._balance is not None:
             self._balance.end(self.turn.loop)
-        is_finished = await self._listeners.drain(timeout)
+        is_finished = await self._listeners.drain(max(timeout - (self.turn.tick() - began), 0.0))
         await self._close()
         return is_finished
 

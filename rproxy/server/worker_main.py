@@ -11,7 +11,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import uvloop
 
@@ -59,6 +59,8 @@ async def _live(
         worker = make_worker(start.config, start.sockets, worker_id=start.worker_id)
         if start.share is not None:
             worker.share(start.share)
+        if start.inbox is not None:
+            worker.inherit(start.inbox)
         link = WorkerLink(channel)
         worker.join(link)
         await worker.start()
@@ -86,13 +88,21 @@ class _Service:
         self._draining: asyncio.Task[None] | None = None
         self._reloading: asyncio.Task[None] | None = None
 
-    def begin_drain(self) -> None:
+    def begin_drain(self, heirs: Sequence[socket.socket] = ()) -> None:
         """Drain, then end the channel, with which ``answer_all`` ends."""
         if self._draining is None:
-            self._draining = asyncio.create_task(self._drain_and_close())
+            self._draining = asyncio.create_task(self._drain_and_close(heirs))
 
-    async def _drain_and_close(self) -> None:
-        await drain(self._worker, self._drain_timeout)
+    def _received(self, count: int) -> list[socket.socket]:
+        """The ends of the heirs, as far as they have come."""
+        try:
+            return list(parcels.receive(self._parcel_end, count).values())
+        except OSError:
+            log.exception("the clients cannot be handed over")
+            return []
+
+    async def _drain_and_close(self, heirs: Sequence[socket.socket]) -> None:
+        await drain(self._worker, self._drain_timeout, heirs)
         await self._channel.close()
 
     async def answer_all(self, messages: AsyncIterator[Message]) -> None:
@@ -103,7 +113,7 @@ class _Service:
         """
         async for message in messages:
             if message["question"] == "drain":
-                self.begin_drain()
+                self.begin_drain(self._received(message.get("heirs", 0)))
             elif message["question"] == "reload":
                 self._reloading = asyncio.create_task(self._reload(message))
             elif message["question"] == "answers":

@@ -121,9 +121,11 @@ class WorkerProcess:
         await self.ask({**message, "config": config_text(config)}, RELOAD_WITHIN)
         self.config = config
 
-    def begin_drain(self) -> None:
-        """Have it drain and end."""
-        self._channel.send({"question": "drain"})
+    def begin_drain(self, heirs: Sequence[socket.socket] = ()) -> None:
+        """Have it drain and end; its clients are handed over to the ``heirs``."""
+        with suppress(OSError):  # it is gone
+            parcels.send(self._parcel_end, {str(number): heir for number, heir in enumerate(heirs)})
+        self._channel.send({"question": "drain", "heirs": len(heirs)})
 
     async def wait(self) -> str:
         """How it ended: ``exit status 1`` or ``SIGKILL``."""

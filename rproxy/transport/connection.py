@@ -51,6 +51,10 @@ class Transport:
     def close(self) -> None:
         """Close the socket at once; the connection hears no more of it."""
 
+    def leave(self) -> None:
+        """As ``close``, but the peer notices nothing: another process has the socket too, and serves it."""
+        self.close()
+
 
 class Turn:
     """The connections with something to send in this loop turn, and the turn's time in seconds (monotonic)."""

@@ -219,6 +219,13 @@ cdef class EpollTransport(Transport):
             self.connection = None
         close(fd)
 
+    def leave(self):
+        # The set would keep a socket that is open elsewhere, and a pointer to a transport that is no more.
+        cdef epoll_event event
+        if self.fd >= 0:
+            epoll_ctl(self._turn._epoll, EPOLL_CTL_DEL, self.fd, &event)
+        self.close()
+
     cdef int _lose(self, int error) except -1:
         cdef Connection connection = self.connection
         self.close()

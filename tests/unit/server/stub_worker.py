@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rproxy.config.models import Config
@@ -79,8 +80,12 @@ class StubWorker:
         self.config = config
         self.reloads.append((config, sockets))
 
-    async def drain(self, seconds: float, /) -> bool:
+    def inherit(self, inbox: socket.socket, /) -> None:
+        self.inbox = inbox
+
+    async def drain(self, seconds: float, heirs: Sequence[socket.socket] = (), /) -> bool:
         self.drained_within = seconds
+        self.heirs = heirs
         for server in self._servers:
             server.close()
         deadline = time.monotonic() + seconds

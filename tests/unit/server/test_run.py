@@ -36,8 +36,8 @@ SIGNAL_WHEN_OPEN = """
 import os
 import rproxy.server.run
 open_sockets = rproxy.server.run.ListeningSockets
-def open_and_signal(config):
-    sockets = open_sockets(config)
+def open_and_signal(*arguments):
+    sockets = open_sockets(*arguments)
     os.kill(os.getpid(), {:d})
     return sockets
 rproxy.server.run.ListeningSockets = open_and_signal

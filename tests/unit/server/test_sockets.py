@@ -169,3 +169,36 @@ def test_one_address_that_cannot_be_had_leaves_nothing_open(make_config: Any, tm
             sockets.open_new(config.model_copy(update={"listeners": (*config.listeners, *listeners)}))
         assert not path.exists()
         assert list(sockets.of_worker[0]) == ["redis"]
+
+
+# -- those of another rproxy
+
+
+def test_the_sockets_of_another_are_taken_over(make_config: Any, tmp_path: Path) -> None:
+    path = tmp_path / "redis.sock"
+    for config in (make_config(address=f"unix:{path}", workers=2), make_config(workers=2)):
+        before = ListeningSockets(config)
+        given = before.to_hand_over()
+        with ListeningSockets(config, lambda purpose: [sock.dup() for sock in _taken(given, purpose)]) as after:  # noqa: B023
+            before.give_away()
+            before.close()
+            assert after.addresses == [address_of(sock) for sock in after.of_worker[0].values()]
+            assert len(set(after.of_worker[0].values()) | set(after.of_worker[1].values())) == len(given)
+            if path.exists():
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(str(path))
+    assert not path.exists()
+
+
+def _taken(given: dict[str, socket.socket], purpose: str) -> list[socket.socket]:
+    return [sock for name, sock in given.items() if name.rpartition("#")[0] == purpose]
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2)])
+def test_another_number_of_workers_shares_what_there_is(make_config: Any, before: int, after: int) -> None:
+    given = ListeningSockets(make_config(workers=before)).to_hand_over()
+    with ListeningSockets(make_config(workers=after), lambda purpose: _taken(given, purpose)) as sockets:
+        assert len(sockets.of_worker) == after
+        assert len({of_one["redis"].getsockname() for of_one in sockets.of_worker}) == 1
+        assert len({of_one["redis"].fileno() for of_one in sockets.of_worker}) == after
+    assert all(sock.fileno() < 0 for sock in given.values())

@@ -135,3 +135,16 @@ async def test_a_configuration_that_cannot_be_taken_over_is_an_answer(
         await remote.questioner.ask(message, PATIENCE)
     assert "could not be taken over" in caplog.text
     assert await ask(remote, "readiness") == [True, "no topology yet: absent"]
+
+
+async def test_asked_to_drain_it_gets_those_who_take_its_clients(remote: Remote, make_config: Any) -> None:
+    worker = await remote.start(make_config())
+    inbox, heir = parcels.pair()
+    with inbox, heir:
+        parcels.send(remote.parcel_end, {"0": heir})
+        remote.channel.send({"question": "drain", "heirs": 1})
+        await remote.living
+        (got,) = worker.heirs
+        with got:
+            got.send(b"a client")
+            assert inbox.recv(100) == b"a client"

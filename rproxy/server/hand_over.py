@@ -1,0 +1,155 @@
+"""Handing clients over to the workers of another rproxy, which goes on with them on the connections that they have.
+
+Each heir has a socket pair, of which a worker that ends has this end. A message is JSON: a client, with its socket and,
+where there is any, a file with what it has sent beyond the commands that were taken; or topics that clients to come are
+subscribed to. A client is handed over between two commands: everything before has been answered and sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+
+from rproxy.dispatch.portable import describe, is_movable
+from rproxy.downstream.connection import DownstreamConnection
+from rproxy.downstream.listener import Listener
+
+ROUND = 0.005
+"""Seconds between two looks at who can be handed over."""
+UNREAD_MOST = 8 * 1024**2
+"""Bytes that may go with a client: who is in the middle of a larger command comes to its end first."""
+SUBSCRIBERS_AFTER = 0.3
+"""Seconds that the heirs have to subscribe to the topics of clients to come, so that these miss nothing."""
+QUIET = 1.0
+"""Seconds of silence after which a client that cannot be handed over (TLS) is taken for idle."""
+
+log = logging.getLogger("rproxy.restart")
+
+
+class HandOver:
+    """Hands over the clients of ``listeners`` to ``heirs``, in turn."""
+
+    def __init__(self, listeners: Sequence[Listener], heirs: Sequence[socket.socket]) -> None:
+        self._listeners = listeners
+        self._heirs = list(heirs)
+        for heir in self._heirs:
+            heir.setblocking(False)
+        self._held: dict[DownstreamConnection, int] = {}
+        self._settled: set[DownstreamConnection] = set()
+        self._count = 0
+        self._began = 0.0
+
+    async def run(self, seconds: float) -> None:
+        """Hand over everyone who comes to the end of a command within ``seconds``."""
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        self._announce_topics()
+        while self._heirs and loop.time() < self._began + seconds:
+            if not any(listener.connections for listener in self._listeners):
+                break
+            for listener in self._listeners:
+                for connection in list(listener.connections):
+                    self._look_at(connection, listener, loop.time())
+            await asyncio.sleep(ROUND)
+        self._release_all()
+        for heir in self._heirs:
+            heir.close()
+        log.info("%d clients were handed over", self._count)
+
+    def _announce_topics(self) -> None:
+        for listener in self._listeners:
+            topics = {
+                (kind, name)
+                for connection in listener.connections
+                for kind, names in describe(connection.session)["topics"].items()
+                for name in names
+            }
+            for start in range(0, len(topics), 100):
+                part = sorted(topics)[start : start + 100]
+                message = json.dumps({"listener": listener.name, "topics": part}).encode()
+                for heir in self._heirs:
+                    with suppress(OSError):  # then their clients may miss a message
+                        heir.send(message)
+
+    def _look_at(self, connection: DownstreamConnection, listener: Listener, now: float) -> None:
+        """Hand a client over if it is between two commands; have it come there if it is not."""
+        session = connection.session
+        if connection.is_finishing or connection.transport is None:
+            return
+        if listener.tls is not None:
+            self._end_politely(connection)
+            return
+        if session.is_held and connection not in self._held:
+            return
+        if not is_movable(session, listener.dispatcher.context):
+            self._release(connection)
+        elif session.subscriber is not None and now < self._began + SUBSCRIBERS_AFTER:
+            return
+        elif connection in self._held or connection.replies.pending():
+            self._hold(connection)
+            if connection in self._settled and not connection.unsent():
+                self._send(connection, listener)
+        elif not connection.unsent():
+            self._send(connection, listener)
+
+    def _end_politely(self, connection: DownstreamConnection) -> None:
+        """Close a client right behind a reply, so that it notices before its next command, or when it is idle."""
+        is_idle = connection.turn.tick() - connection.heard_at > QUIET
+        if connection.replies.pending() or is_idle:
+            connection.finish()
+
+    def _hold(self, connection: DownstreamConnection) -> None:
+        if connection in self._held:
+            return
+        self._held[connection] = connection.replies.open()
+        connection.session.settle(lambda: self._settled.add(connection))
+
+    def _release(self, connection: DownstreamConnection) -> None:
+        token = self._held.pop(connection, None)
+        self._settled.discard(connection)
+        if token is not None:
+            connection.replies.deliver(token, b"", 0, 0)
+            connection.session.release()
+
+    def _release_all(self) -> None:
+        for connection in list(self._held):
+            self._release(connection)
+
+    def _send(self, connection: DownstreamConnection, listener: Listener) -> None:
+        unread = connection.unread()
+        if len(unread) > UNREAD_MOST:
+            self._release(connection)
+            return
+        heir = self._heirs[self._count % len(self._heirs)] if self._heirs else None
+        if heir is None:
+            return
+        try:
+            _send(heir, listener.name, connection, unread)
+        except BlockingIOError:
+            return  # it has much to take: in a later round
+        except OSError as error:
+            log.warning("a worker of the other rproxy is gone: %s", error.strerror)
+            self._heirs.remove(heir)
+            heir.close()
+            return
+        self._count += 1
+        self._held.pop(connection, None)
+        self._settled.discard(connection)
+        connection.leave()
+
+
+def _send(heir: socket.socket, listener_name: str, connection: DownstreamConnection, unread: bytes) -> None:
+    session = connection.session
+    message = json.dumps({"listener": listener_name, "session": describe(session)}).encode()
+    if not unread:
+        socket.send_fds(heir, [message], [session.descriptor])
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(unread)
+        file.flush()
+        socket.send_fds(heir, [message], [session.descriptor, file.fileno()])

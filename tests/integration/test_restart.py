@@ -1,0 +1,289 @@
+"""The program is started anew, and its clients notice nothing: SIGUSR2."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+
+from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.leash import leash
+from tests.support.certificates import Authority
+from tests.support.load import Load, many_keys
+from tests.support.proxy import Proxy, config_of
+from tests.support.waiting import await_true
+
+OK = b"+OK\r\n"
+MANY = 10
+
+
+class Restarting:
+    """A proxy that is succeeded by others; ``pids`` are those of all of them, in order."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+        self.pids = [proxy.pid]
+
+    def ask(self) -> int:
+        """Ask for a successor, and give its process id."""
+        before = self.successors()
+        os.kill(self.pids[-1], signal.SIGUSR2)
+        await_true(lambda: len(self.successors()) > len(before), seconds=30)
+        pid = self.successors()[-1]
+        leash().hold(pid)
+        return pid
+
+    def restart(self, seconds: float = 60.0) -> None:
+        """Have a successor take over, and wait until the one before has ended."""
+        pid = self.ask()
+        if len(self.pids) == 1:
+            assert self.proxy.await_end(seconds) == 0
+        else:
+            await_true(lambda: not is_alive(self.pids[-1]), seconds)
+        self.pids.append(pid)
+
+    def successors(self) -> list[int]:
+        return [int(pid) for pid in re.findall(r"process (\d+) is to take the place", self.proxy.output)]
+
+    def config(self) -> dict[str, Any]:
+        config: dict[str, Any] = yaml.safe_load(self.proxy.config_file.read_text())
+        return config
+
+    def write(self, config: dict[str, Any]) -> None:
+        self.proxy.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def end(self) -> None:
+        """End the last one as an operator would."""
+        for pid in self.pids[1:]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            await_true(lambda pid=pid: not is_alive(pid), seconds=30)  # type: ignore[misc]
+            leash().release(pid)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one whose parent has ended may be a zombie of a container's first process."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+def restarting(request: pytest.FixtureRequest, cluster: EmbeddedCluster) -> Iterator[Restarting]:
+    config = {**config_of(cluster.seeds), "workers": request.param, "watch_config": False}
+    with Proxy(config=config) as proxy:
+        restarting = Restarting(proxy)
+        try:
+            yield restarting
+        finally:
+            restarting.end()
+        output = proxy.output
+    assert "Traceback" not in output
+    assert "ERROR" not in output
+
+
+def test_a_load_notices_nothing(restarting: Restarting) -> None:
+    keys = [[f"key-{client}-{number}" for number in range(4)] for client in range(12)]
+    with Load(restarting.proxy.port, keys, many_keys) as load:
+        load.go_on(0.3)
+        for _ in range(2):
+            restarting.restart()
+            load.go_on(0.3)
+    journal = load.journal
+    assert (journal.broken, journal.wrong, journal.errors()) == ([], [], [])
+    assert len(journal.entries) > 1000
+    assert len(re.findall(r"listening on", restarting.proxy.output)) == 3
+
+
+def test_every_command_is_executed_once(restarting: Restarting) -> None:
+    """Clients of redis-py, as it comes, and one that never waits for a reply before it sends the next command."""
+    port = restarting.proxy.port
+    is_over = threading.Event()
+    counts = [0] * 4
+    failures: list[str] = []
+
+    def count(number: int) -> None:
+        client = redis.Redis(port=port)
+        try:
+            while not is_over.is_set():
+                counts[number] += 1
+                if client.incr(f"count-{number}") != counts[number]:
+                    failures.append(f"count-{number} is not {counts[number]}")
+                    return
+        except redis.RedisError as error:
+            failures.append(repr(error))
+
+    threads = [threading.Thread(target=count, args=(number,)) for number in range(len(counts))]
+    for thread in threads:
+        thread.start()
+    with restarting.proxy.client() as pipelining:
+        sent = 0
+        restarted = threading.Thread(target=restarting.restart)
+        restarted.start()
+        while restarted.is_alive() or sent < 20_000:
+            pipelining.send(b"INCR pipelined\r\n" * 500)
+            for number in range(sent + 1, sent + 501):
+                assert pipelining.read_reply() == b":%d\r\n" % number
+            sent += 500
+        restarted.join()
+    is_over.set()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert min(counts) > 10
+    assert len(restarting.pids) == 2
+
+
+def test_clients_stay_who_they_are(restarting: Restarting, cluster: EmbeddedCluster) -> None:
+    config = restarting.config()
+    config["listeners"][0]["redis_proxy"]["users"] = [
+        {"name": "default", "rules": "on nopass ~* &* +@all"},
+        {"name": "app", "rules": "on >pw ~* &* +@all -flushall"},
+    ]
+    restarting.write(config)
+    os.kill(restarting.pids[-1], signal.SIGHUP)
+    await_true(lambda: "another configuration is in force" in restarting.proxy.output)
+    with ExitStack() as clients:
+        one, three, half, subscriber, publisher = (clients.enter_context(restarting.proxy.client()) for _ in range(5))
+        assert one.command("AUTH", "app", "pw") == OK
+        assert one.command("CLIENT", "SETNAME", "me") == OK
+        assert three.command("HELLO", "3").startswith(b"%")
+        assert subscriber.command("SUBSCRIBE", "news").endswith(b":1\r\n")
+        half.send(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$10\r\n01234")
+        restarting.restart()
+        assert one.command("ACL", "WHOAMI") == b"$3\r\napp\r\n"
+        assert one.command("CLIENT", "GETNAME") == b"$2\r\nme\r\n"
+        assert one.command("FLUSHALL").startswith(b"-NOPERM ")
+        assert three.command("GET", "missing") == b"_\r\n"
+        half.send(b"56789\r\n")
+        assert half.read_reply() == OK
+        assert publisher.command("GET", "half") == b"$10\r\n0123456789\r\n"
+        assert publisher.command("PUBLISH", "news", "hello") == b":1\r\n"
+        assert subscriber.read_reply().endswith(b"$4\r\nnews\r\n$5\r\nhello\r\n")
+        assert subscriber.command("GET", "a").startswith(b"-ERR Can't execute 'get'")
+        clients.enter_context(restarting.proxy.client()).command("PING")
+
+
+def test_who_is_in_the_middle_of_something_comes_to_its_end_first(restarting: Restarting) -> None:
+    with ExitStack() as clients:
+        queueing, watching, blocked, other = (clients.enter_context(restarting.proxy.client()) for _ in range(4))
+        assert queueing.pipeline([("MULTI",), ("SET", "{a}1", "x")]) == [OK, b"+QUEUED\r\n"]
+        assert watching.command("WATCH", "{a}2") == OK
+        blocked.send(b"BLPOP list 0\r\n")
+        await_true(lambda: restarting.proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == 2)
+        restarted = threading.Thread(target=restarting.restart)
+        restarted.start()
+        await_true(lambda: "is ready and takes over the clients" in restarting.proxy.output, seconds=40)
+        assert queueing.command("EXEC") == b"*1\r\n+OK\r\n"
+        assert watching.pipeline([("MULTI",), ("SET", "{a}2", "y"), ("EXEC",)])[-1] == b"*1\r\n+OK\r\n"
+        assert other.command("RPUSH", "list", "here") == b":1\r\n"
+        assert blocked.read_reply() == b"*2\r\n$4\r\nlist\r\n$4\r\nhere\r\n"
+        restarted.join(60)
+        assert len(restarting.pids) == 2
+        assert [client.command("PING") for client in (queueing, watching, blocked, other)] == [b"+PONG\r\n"] * 4
+
+
+def test_another_number_of_workers_is_in_force_then(restarting: Restarting) -> None:
+    config = restarting.config()
+    config["workers"] = 3 - config["workers"]
+    restarting.write(config)
+    with ExitStack() as clients:
+        connections = [clients.enter_context(restarting.proxy.client()) for _ in range(MANY)]
+        restarting.restart()
+        assert [client.command("SET", "a", "1") for client in connections] == [OK] * MANY
+        connections += [clients.enter_context(restarting.proxy.client()) for _ in range(MANY)]
+        assert [client.command("SET", "a", "1") for client in connections] == [OK] * 2 * MANY
+        metrics = restarting.proxy.metrics()
+        assert metrics.total("rproxy_workers_alive") == config["workers"]
+        assert metrics.total("rproxy_downstream_connections_active") == 2 * MANY
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_that_cannot_serve_leaves_the_first_in_its_place(cluster: EmbeddedCluster, workers: int) -> None:
+    with Proxy(config={**config_of(cluster.seeds), "workers": workers, "watch_config": False}) as proxy:
+        restarting = Restarting(proxy)
+        good = proxy.config_file.read_text()
+        with proxy.client() as client:
+            proxy.config_file.write_text("nonsense: 1\n")
+            restarting.ask()
+            await_true(lambda: "this rproxy goes on: the other rproxy has ended" in proxy.output, seconds=40)
+            assert "nonsense: unknown key" in proxy.output
+            assert client.command("SET", "a", "1") == OK
+            with proxy.client() as another:
+                assert another.command("GET", "a") == b"$1\r\n1\r\n"
+            proxy.config_file.write_text(good)
+            restarting.restart()
+            assert client.command("GET", "a") == b"$1\r\n1\r\n"
+            restarting.end()
+
+
+def test_subscribers_miss_no_message(restarting: Restarting) -> None:
+    with ExitStack() as clients:
+        subscribers = [clients.enter_context(restarting.proxy.client()) for _ in range(4)]
+        for subscriber in subscribers:
+            assert subscriber.command("SUBSCRIBE", "news").endswith(b":1\r\n")
+        restarted = threading.Thread(target=restarting.restart)
+        restarted.start()
+        published = 0
+        with redis.Redis(port=restarting.proxy.port) as publisher:
+            while restarted.is_alive() or published < 100:
+                publisher.publish("news", f"<{published}>")
+                published += 1
+            publisher.publish("news", "<the end>")
+        restarted.join()
+        for subscriber in subscribers:
+            heard = [_text_of(subscriber.read_reply())]
+            while heard[-1] != "<the end>":
+                heard.append(_text_of(subscriber.read_reply()))
+            assert set(heard) == {*(f"<{number}>" for number in range(published)), "<the end>"}
+
+
+def _text_of(message: bytes) -> str:
+    return message.split(b"\r\n")[-2].decode()
+
+
+def test_over_tls_clients_connect_again_without_an_error(cluster: EmbeddedCluster, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.sign("server")
+    config = {**config_of(cluster.seeds), "watch_config": False}
+    config["listeners"][0]["tls"] = {"cert_file": pair.cert_file, "key_file": pair.key_file}
+    with Proxy(config=config) as proxy:
+        restarting = Restarting(proxy)
+        client = redis.Redis(port=proxy.port, ssl=True, ssl_ca_certs=authority.cert_file)
+        counted = 0
+        restarted = threading.Thread(target=restarting.restart)
+        restarted.start()
+        while restarted.is_alive() or counted < 100:
+            counted += 1
+            assert client.incr("count") == counted
+        restarted.join()
+        client.close()
+        assert len(restarting.pids) == 2
+        restarting.end()
+
+
+def test_a_unix_socket_stays_where_it_is(cluster: EmbeddedCluster, tmp_path: Path) -> None:
+    path = tmp_path / "redis.sock"
+    config = {**config_of(cluster.seeds), "watch_config": False}
+    config["listeners"].append({**config["listeners"][0], "name": "unix", "address": f"unix:{path}"})
+    with Proxy(config=config) as proxy:
+        restarting = Restarting(proxy)
+        with redis.Redis(unix_socket_path=str(path)) as client:
+            assert client.client_id()
+            restarting.restart()
+            assert client.set("a", "1")
+        with redis.Redis(unix_socket_path=str(path)) as client:
+            assert client.get("a") == b"1"
+        restarting.end()
+        assert not path.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rproxy.commands.spec import CommandSpec
@@ -206,7 +206,25 @@ class Cluster:
         self.is_single = len(topology.shards) == 1 and topology.covered == SLOT_COUNT
         self._retired += [pool for key, pool in before.items() if key not in self._pools]
         self.subscriptions.on_swap()
+        self._trail_moved(before.values())
         self._leave_parking()
+
+    def _trail_moved(self, pools: Iterable[Pool]) -> None:
+        """Let requests of a slot that has another primary now wait for those in flight at its former one.
+
+        It may redirect them, and they would then come behind what the same client sent later. One that is not in the
+        topology any more has failed, and is not waited for.
+        """
+        endpoints = set(self.topology.endpoints())
+        until = self.turn.tick() + TRAIL_MOST
+        for pool in pools:
+            if pool.is_readonly or pool.endpoint not in endpoints:
+                continue
+            for connection in pool.connections():
+                for slot in connection.in_flight.slots():
+                    if slot >= 0 and self.pool_of(slot, is_read=False) is not pool:
+                        self.parking.trail(slot, connection.in_flight, until)
+                        self.has_parked = True
 
     def reconfigure(
         self, settings: ClusterConfig, read_policy: ReadPolicy, *, op_timeout: float, follows_redirections: bool
@@ -430,6 +448,8 @@ class Cluster:
             sink.deliver(token, line, 0, len(line))
         if expired and connection.was_open:
             self._doubt(connection)
+        elif expired:
+            connection.fail(LOST, "still connecting")  # what was said not to be executed must not be sent after all
 
     def _doubt(self, connection: UpstreamConnection) -> None:
         """A request was overdue: dial anew after a long silence, since the connection may be the cause."""

@@ -331,6 +331,7 @@ class UpstreamConnection(Connection):
             flight.started,
             flight.hops,
             replies=flight.replies,
+            was_sent=True,
         )
 
     def expire(self, before: float) -> list[tuple[Sink, int, CommandStats | None]]:

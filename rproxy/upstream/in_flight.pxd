@@ -41,5 +41,6 @@ cdef class InFlight:
     cpdef bint has_affinity(self, Py_ssize_t affinity) except -1
     cpdef object postpone(self, double since, double until)
     cpdef bint has_slot(self, int slot) noexcept
+    cpdef set slots(self)
     cpdef list expire(self, double before)
     cdef int _grow(self) except -1

@@ -130,6 +130,10 @@ class InFlight:
         """Whether a request of ``slot`` is in flight."""
         return any(entry[5] == slot for entry in self._entries)
 
+    def slots(self) -> set[int]:
+        """The slots of the requests in flight, -1 among them if one has no keys."""
+        return {entry[5] for entry in self._entries}
+
     def expire(self, before: float) -> list[tuple[Sink, int, CommandStats | None]]:
         """Point every entry started before ``before`` at the discard sink; the sinks, tokens and stats they had."""
         expired = []

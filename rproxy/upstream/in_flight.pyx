@@ -139,6 +139,13 @@ cdef class InFlight:
                 return True
         return False
 
+    cpdef set slots(self):
+        cdef set found = set()
+        cdef Py_ssize_t position
+        for position in range(self._head, self._tail):
+            found.add(self._ring[position & self._mask].slot)
+        return found
+
     cpdef list expire(self, double before):
         cdef list expired = []
         cdef Py_ssize_t position

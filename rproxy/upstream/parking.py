@@ -9,8 +9,8 @@ from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.request import Request
 
 
-def _started(request: Request) -> float:
-    return request.started
+def _order(request: Request) -> tuple[float, bool]:
+    return request.started, not request.was_sent  # all that come in one turn start at once
 
 
 class Parking:
@@ -25,7 +25,7 @@ class Parking:
         self.most = most
         self._line: list[Request] = []
         self._slots: Counter[int] = Counter()
-        self._trails: dict[int, tuple[InFlight, float]] = {}
+        self._trails: dict[int, dict[InFlight, float]] = {}
 
     def __len__(self) -> int:
         return len(self._line)
@@ -41,13 +41,13 @@ class Parking:
 
     def trail(self, slot: int, in_flight: InFlight, until: float) -> None:
         """Let requests of ``slot`` wait while others are ``in_flight`` at its former owner, which redirects them."""
-        self._trails[slot] = in_flight, until
+        self._trails.setdefault(slot, {}).setdefault(in_flight, until)
 
     def add(self, request: Request) -> bool:
         """Let ``request`` wait; false if the line is full."""
         if len(self._line) >= self.most:
             return False
-        insort(self._line, request, key=_started)
+        insort(self._line, request, key=_order)
         self._slots[request.slot] += 1
         return True
 
@@ -59,11 +59,11 @@ class Parking:
         due: list[Request] = []
         expired: list[Request] = []
         staying: list[Request] = []
-        self._trails = {
-            slot: (in_flight, until)
-            for slot, (in_flight, until) in self._trails.items()
-            if until > now and in_flight.has_slot(slot)
+        trails = {
+            slot: {flight: until for flight, until in flights.items() if until > now and flight.has_slot(slot)}
+            for slot, flights in self._trails.items()
         }
+        self._trails = {slot: flights for slot, flights in trails.items() if flights}
         held = set(self._trails)
         for request in self._line:
             if request.started < expired_before:

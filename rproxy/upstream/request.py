@@ -14,7 +14,8 @@ class Request:
 
     ``affinity`` picks the connection in a pool, so that its session's order, and its RESP version, are kept. ``hops``
     counts how often it was sent elsewhere; ``answer`` is the error a node gave while it is retried. A
-    node gives ``replies`` replies to it, of which the last is the request's (``MULTI`` … ``EXEC``).
+    node gives ``replies`` replies to it, of which the last is the request's (``MULTI`` … ``EXEC``). ``was_sent``: it
+    comes back from a connection, and is older than what has never been on one.
     """
 
     data: bytes
@@ -29,6 +30,7 @@ class Request:
     not_before: float = 0.0
     answer: bytes | None = None
     replies: int = 1
+    was_sent: bool = False
 
     def fail(self, line: bytes) -> None:
         """Answer with the error ``line`` (``-CODE text CRLF``)."""

@@ -79,7 +79,9 @@ def in_flight(data: bytes) -> None:
             assert all(each == expired[0] for each in expired)
             assert all(sink is not DISCARD for sink, _, _ in expired[0])
         else:
-            assert len({flight.has_slot(number % 7 - 1) for flight in flights}) == 1
+            slots = flights[0].slots()
+            assert all(flight.slots() == slots for flight in flights)
+            assert {flight.has_slot(number % 7 - 1) for flight in flights} == {number % 7 - 1 in slots}
         assert len({flight.count() for flight in flights}) == 1
 
 

@@ -55,6 +55,7 @@ def test_it_knows_the_slots_in_flight(module: ModuleType) -> None:
     for slot in (5, 7):
         queue.push(Sink(), 0, None, 1, 0.0, slot, True, 0, 1)
     assert [queue.has_slot(slot) for slot in (5, 6, 7)] == [True, False, True]
+    assert queue.slots() == {5, 7}
     queue.pop()
     assert [queue.has_slot(slot) for slot in (5, 7)] == [False, True]
 

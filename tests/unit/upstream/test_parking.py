@@ -60,6 +60,29 @@ def test_who_comes_back_goes_before_later_ones_of_its_slot() -> None:
     assert parking.leave(5.0, -1.0) == ([other, early, late], [])
 
 
+def test_who_comes_back_goes_before_who_came_at_the_same_moment_and_was_never_sent() -> None:
+    parking = Parking(10)
+    new, back, back_too = request(1), request(1), request(1)
+    back.was_sent = back_too.was_sent = True
+    for waiting in (new, back, back_too):
+        parking.add(waiting)
+    (due, _) = parking.leave(5.0, -1.0)
+    assert [id(each) for each in due] == [id(back), id(back_too), id(new)]
+
+
+def test_a_slot_waits_for_every_connection_of_its_former_owner() -> None:
+    parking, flights = Parking(10), [InFlight(), InFlight()]
+    for flight in flights:
+        flight.push(DISCARD, 0, None, 1, 0.0, 1, False, 0, 1)
+        parking.trail(1, flight, 9.0)
+    for flight in flights:
+        parking.leave(5.0, -1.0)
+        assert parking.holds(1)
+        flight.pop()
+    parking.leave(5.0, -1.0)
+    assert not parking.holds(1)
+
+
 def test_earlier_requests_are_not_waited_for_for_ever() -> None:
     parking, flight = Parking(10), InFlight()
     flight.push(DISCARD, 0, None, 1, 0.0, 1, False, 0, 1)

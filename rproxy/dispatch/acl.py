@@ -17,6 +17,7 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Answers, ask_all
 from rproxy.resp import encode
 from rproxy.resp.encode import Distinct, Value
+from rproxy.resp.integer import integer_of
 
 _BITS_DEFAULT = 256
 _BITS_MOST = 4096
@@ -26,7 +27,6 @@ _NO_INTEGER = encode.error("ERR value is not an integer or out of range")
 _BITS_RANGE = encode.error(
     f"ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to {_BITS_MOST}"
 )
-_INTEGERS = range(-(2**63), 2**63)
 
 
 def who_am_i(command: Command, context: Context) -> Value:
@@ -143,11 +143,10 @@ def _expect(command: Command, most: int) -> None:
 
 
 def _integer(text: bytes) -> int:
-    digits = text.removeprefix(b"-")
-    is_strict = digits.isdigit() and (text == b"0" or not digits.startswith(b"0"))
-    if not is_strict or len(digits) > 19 or int(text) not in _INTEGERS:
-        raise CommandError(_NO_INTEGER)
-    return int(text)
+    try:
+        return integer_of(text)
+    except ValueError:
+        raise CommandError(_NO_INTEGER) from None
 
 
 Answer = Callable[[Command, Context], Value]

@@ -12,6 +12,7 @@ from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.parts import Parts, Target
 from rproxy.resp import encode
+from rproxy.resp.integer import integer_of
 from rproxy.routing import assembler
 from rproxy.upstream.pinned import PinnedConnection
 from rproxy.upstream.pinned_call import PinnedCall
@@ -97,9 +98,10 @@ def wait(command: Command, context: Context, targets: Sequence[Target]) -> None:
 
 def _patience(milliseconds: bytes) -> float | None:
     """The time-out in seconds; ``None`` for ever. One that makes no sense is refused by the nodes at once."""
-    if not milliseconds.isdigit():
+    try:
+        return max(integer_of(milliseconds) / 1000, 0.0) or None
+    except ValueError:
         return 0.0
-    return int(milliseconds) / 1000 or None
 
 
 def _least(replies: Sequence[bytes]) -> bytes:

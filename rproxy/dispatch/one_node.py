@@ -14,6 +14,7 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.parts import send_to_all
 from rproxy.resp import encode
 from rproxy.resp.encode import Text, Value
+from rproxy.resp.integer import integer_of
 from rproxy.routing.assembler import merge
 from rproxy.topology.slots import SLOT_COUNT, hash_slot
 from rproxy.topology.snapshot import Endpoint
@@ -22,7 +23,6 @@ from rproxy.upstream.failure import NO_TOPOLOGY
 _LAST_SLOT = SLOT_COUNT - 1
 _BUS_OFFSET = 10_000
 """A node's bus port is so much above its port ("Cluster bus" in the cluster specification)."""
-_INTEGERS = range(-(2**63), 2**63)
 _MAPPED = "::ffff:"
 """Before an IPv4 address that a client of a dual-stack socket used."""
 _INFO = "".join(
@@ -153,7 +153,7 @@ def of_node(command: Command, context: Context) -> bytes:
 def in_slot(command: Command, context: Context) -> bytes | None:
     """CLUSTER COUNTKEYSINSLOT and GETKEYSINSLOT: asked of the slot's shard, in each cluster behind the listener."""
     try:
-        numbers = [_integer(argument) for argument in command.args[2:]]
+        numbers = [integer_of(argument) for argument in command.args[2:]]
     except ValueError:
         return NOT_AN_INTEGER
     slot, count = numbers[0], numbers[-1]
@@ -167,14 +167,6 @@ def in_slot(command: Command, context: Context) -> bytes | None:
     policy = _MERGED[command.spec.name]
     send_to_all(command, context, targets, lambda replies: merge(policy, replies))
     return None
-
-
-def _integer(text: bytes) -> int:
-    """A number as strictly as Redis's ``string2ll`` reads it. Raises ``ValueError``."""
-    digits = text.removeprefix(b"-")
-    if not digits.isdigit() or (digits.startswith(b"0") and text != b"0") or int(text) not in _INTEGERS:
-        raise ValueError("no integer")
-    return int(text)
 
 
 HANDLERS: dict[bytes, Callable[[Command, Context], bytes | None]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rproxy.resp.integer import integer_of
+
 _INT_MOST = 2_147_483_647
 
 
@@ -21,13 +23,15 @@ def fixed(value: str) -> Parameter:
     return Parameter(lambda: value)
 
 
-def integer(text: str, most: int = _INT_MOST) -> int:
-    """The whole number from 0 to ``most`` that ``text`` says. Raises ``ValueError`` in Redis's words."""
-    if not text.removeprefix("-").isdigit():
-        raise ValueError("argument couldn't be parsed into an integer")
-    if not 0 <= int(text) <= most:
-        raise ValueError(f"argument must be between 0 and {most} inclusive")
-    return int(text)
+def integer(text: str, least: int = 0, most: int = _INT_MOST) -> int:
+    """The whole number from ``least`` to ``most`` that ``text`` says. Raises ``ValueError`` in Redis's words."""
+    try:
+        number = integer_of(text.encode())
+    except ValueError:
+        raise ValueError("argument couldn't be parsed into an integer") from None
+    if not least <= number <= most:
+        raise ValueError(f"argument must be between {least} and {most} inclusive")
+    return number
 
 
 COMMON: dict[bytes, Parameter] = {

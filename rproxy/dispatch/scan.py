@@ -8,6 +8,7 @@ from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.parts import Target, ask_primary, is_silence, may_be_partial, primary_of
 from rproxy.resp import encode
+from rproxy.resp.integer import integer_of
 from rproxy.resp.wire import Chunk
 from rproxy.routing.scan_cursor import Place, find_place, join_cursor, page, page_of, split_cursor
 from rproxy.topology.shard_tags import marks_of
@@ -109,8 +110,10 @@ class ScanReply(Sink):
 def _count_of(args: Sequence[bytes]) -> int:
     """The operand of COUNT; Redis's default where there is none, or none that the node accepts."""
     options = dict(zip(map(bytes.upper, args[2::2]), args[3::2], strict=False))
-    count = options.get(b"COUNT", b"")
-    return int(count) if count.isdigit() else _COUNT
+    try:
+        return integer_of(options.get(b"COUNT", b""))
+    except ValueError:
+        return _COUNT
 
 
 def targets_by_place(clusters: Sequence[Cluster]) -> dict[Place, Target]:

@@ -10,9 +10,11 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.crew import Answers, ask_all
 from rproxy.dispatch.monitor import redacted
 from rproxy.resp import encode
+from rproxy.resp.integer import integer_of
 from rproxy.upstream.slow_log import SlowLog
 
 _SHOWN = 10
+_NO_COUNT = -2
 
 
 def get(command: Command, context: Context) -> bytes | None:
@@ -21,10 +23,12 @@ def get(command: Command, context: Context) -> bytes | None:
     if len(command.args) > 3:
         return wrong_usage(command)
     if len(command.args) == 3:
-        text = command.args[2]
-        if not text.removeprefix(b"-").isdigit() or int(text) < -1:
+        try:
+            count = integer_of(command.args[2])
+        except ValueError:
+            count = _NO_COUNT
+        if count < -1:
             return encode.error("ERR count should be greater than or equal to -1")
-        count = int(text)
 
     def finish(answers: Answers) -> bytes:
         entries = sorted((entry for answer in answers for entry in answer), key=lambda entry: entry[1:2] + entry[:1])

@@ -8,6 +8,8 @@ from rproxy.config.models import LimitsConfig
 from rproxy.dispatch.parameters import COMMON, Parameter, fixed, integer
 from rproxy.downstream.listener import Listener
 
+_MICROSECONDS_MOST = (1 << 63) - 1
+
 
 def parameters_of(listener: Listener, workers: int) -> dict[bytes, Parameter]:
     """The parameters of CONFIG that are ``listener``'s, by name."""
@@ -23,7 +25,8 @@ def parameters_of(listener: Listener, workers: int) -> dict[bytes, Parameter]:
         return "-1" if seconds == math.inf else f"{seconds * 1_000_000:.0f}"
 
     def set_slowlog_threshold(text: str) -> None:
-        seconds = math.inf if text.startswith("-") else integer(text) / 1_000_000
+        microseconds = integer(text, least=-1, most=_MICROSECONDS_MOST)
+        seconds = math.inf if microseconds < 0 else microseconds / 1_000_000
         for log in logs:
             log.slower_than = seconds
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
 from tests.support.client import RawClient
 from tests.support.proxy import Proxy
+
+# The same examples in every run, each in as much time as it is given.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

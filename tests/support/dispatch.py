@@ -22,7 +22,7 @@ from rproxy.topology.snapshot import Topology
 from rproxy.transport.attach import make_turn, stop_turn
 from rproxy.upstream.cluster import Cluster
 from tests.support.fake_node import PATIENCE
-from tests.support.upstream import OP_TIMEOUT, ROUND, Replies, janitor
+from tests.support.upstream import ROUND, Replies, janitor
 
 MAIN = Route("main")
 """The route of everything to the cluster ``main``."""
@@ -47,7 +47,7 @@ class Dispatch:
         counts_commands: bool = True,
         proxy_settings: Mapping[str, Any] | None = None,
         draw: Callable[[], float] = lambda: 0.0,
-        op_timeout: float = OP_TIMEOUT,
+        op_timeout: float = PATIENCE,
         link: Link | None = None,
     ) -> None:
         self.turn = make_turn(asyncio.get_running_loop())

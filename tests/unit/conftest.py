@@ -10,9 +10,16 @@ import pytest
 
 from tests.support.dispatch import Dispatch
 from tests.support.downstream import Downstream
-from tests.support.fake_node import Answer, FakeNode
+from tests.support.fake_node import PATIENCE, Answer, FakeNode
+from tests.support.upstream import OP_TIMEOUT
 
 StartNode = Callable[..., Awaitable[FakeNode]]
+
+
+@pytest.fixture
+def op_timeout(request: pytest.FixtureRequest) -> float:
+    """Seconds that a request may take: more than it ever needs, but little in a test that is marked ``late``."""
+    return OP_TIMEOUT if request.node.get_closest_marker("late") else PATIENCE
 
 
 @pytest.fixture
@@ -31,12 +38,12 @@ async def start_node() -> AsyncIterator[StartNode]:
 
 
 @pytest.fixture
-async def make_dispatch(start_node: StartNode) -> AsyncIterator[Callable[..., Dispatch]]:
+async def make_dispatch(start_node: StartNode, op_timeout: float) -> AsyncIterator[Callable[..., Dispatch]]:
     """Makes dispatchers under test, which are closed before the nodes are stopped."""
     made: list[Dispatch] = []
 
     def make(*arguments: Any, **keywords: Any) -> Dispatch:
-        made.append(Dispatch(*arguments, **keywords))
+        made.append(Dispatch(*arguments, **{"op_timeout": op_timeout, **keywords}))
         return made[-1]
 
     yield make
@@ -45,12 +52,12 @@ async def make_dispatch(start_node: StartNode) -> AsyncIterator[Callable[..., Di
 
 
 @pytest.fixture
-async def make_downstream(start_node: StartNode) -> AsyncIterator[Callable[..., Downstream]]:
+async def make_downstream(start_node: StartNode, op_timeout: float) -> AsyncIterator[Callable[..., Downstream]]:
     """Makes listeners under test, which are closed before the nodes are stopped."""
     made: list[Downstream] = []
 
     def make(*arguments: Any, **keywords: Any) -> Downstream:
-        made.append(Downstream(*arguments, **keywords))
+        made.append(Downstream(*arguments, **{"op_timeout": op_timeout, **keywords}))
         return made[-1]
 
     yield make

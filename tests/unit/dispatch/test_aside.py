@@ -96,12 +96,14 @@ async def test_a_kill_is_no_wait_to_be_ended(dispatch: Dispatch, nodes: list[Fak
     assert await dispatch.reply(token) == b"+OK\r\n"
 
 
+@pytest.mark.late
 async def test_a_shard_that_does_not_answer_in_time_is_an_error(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
     answer(nodes, "WAIT", SILENCE, b":1\r\n", b":1\r\n")
     assert (await dispatch.call("WAIT", "1", "10")).startswith(b"-ERR upstream ")
 
 
 @pytest.mark.parametrize("command", ["WAIT 1 100", "SCRIPT KILL"])
+@pytest.mark.late
 async def test_so_is_one_that_is_down(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode], command: str
 ) -> None:

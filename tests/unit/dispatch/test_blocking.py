@@ -70,6 +70,7 @@ async def test_a_wait_holds_the_client_until_it_is_answered(
     assert (dispatch.session.unblock, dispatch.session.at_close) == (None, set())
 
 
+@pytest.mark.late
 async def test_op_timeout_does_not_apply(dispatch: Dispatch, node: FakeNode, gate: asyncio.Event) -> None:
     token = await blocked(dispatch, node)
     node.answers["GET"] = SILENCE

@@ -217,6 +217,7 @@ async def test_an_error_of_one_fragment_is_the_reply(dispatch: Dispatch, nodes: 
     assert (stats.success, stats.error) == (0, 1)
 
 
+@pytest.mark.late
 async def test_a_fragment_that_finds_no_endpoint_fails_the_command(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode]
 ) -> None:

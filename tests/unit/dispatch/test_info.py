@@ -111,6 +111,7 @@ async def test_in_resp3_it_is_a_verbatim_string(informed: Dispatch) -> None:
     assert (await informed.call("INFO", "cluster")) == b"=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n"
 
 
+@pytest.mark.late
 async def test_it_is_given_whatever_shards_are_up(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode]
 ) -> None:

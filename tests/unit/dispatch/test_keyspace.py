@@ -63,6 +63,7 @@ async def test_without_any_key_a_random_one_is_null_in_the_words_of_the_client(
 
 
 @pytest.mark.parametrize("is_partial", [False, True])
+@pytest.mark.late
 async def test_a_shard_that_is_down_is_an_error_unless_a_setting_leaves_it_out(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode], is_partial: bool
 ) -> None:
@@ -151,6 +152,7 @@ async def test_a_page_of_a_node_that_was_replaced_begins_anew(
 
 
 @pytest.mark.parametrize("is_partial", [False, True])
+@pytest.mark.late
 async def test_the_keys_of_a_shard_that_is_down_are_left_out_only_if_a_setting_says_so(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode], is_partial: bool
 ) -> None:

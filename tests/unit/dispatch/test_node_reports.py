@@ -53,6 +53,7 @@ async def test_what_is_no_report_is_an_error(dispatch: Dispatch, nodes: list[Fak
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(REPORTS) if name != b"LATENCY|GRAPH"])
+@pytest.mark.late
 async def test_a_shard_that_is_down_fails_every_report(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode], name: bytes
 ) -> None:

@@ -152,6 +152,7 @@ async def test_one_name_that_fails_fails_the_command(client: Client, downstream:
     assert downstream.clusters["main"].subscriptions.listening == 0
 
 
+@pytest.mark.late
 async def test_an_upstream_that_does_not_confirm_is_an_error_in_time(client: Client, node: FakeNode) -> None:
     node.answers["SUBSCRIBE"] = SILENCE
     assert (await client.call("SUBSCRIBE", "a")).startswith(b"-CLUSTERDOWN no endpoint of cluster 'main'")

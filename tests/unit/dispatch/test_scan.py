@@ -162,6 +162,7 @@ async def test_an_error_of_a_shard_is_the_reply_of_the_scan(dispatch: Dispatch, 
 
 
 @pytest.mark.parametrize("is_partial", [False, True])
+@pytest.mark.late
 async def test_a_scan_skips_a_shard_that_is_down_only_if_a_setting_says_so(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode], is_partial: bool
 ) -> None:

@@ -69,6 +69,7 @@ async def test_where_nodes_do_not_tell_rproxys_own_are_left(
     assert await dispatch.call("CONFIG", "GET", "maxmemory") == b"*0\r\n"
 
 
+@pytest.mark.late
 async def test_a_node_that_is_down_is_not_asked_again(
     make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode]
 ) -> None:
@@ -166,6 +167,7 @@ async def test_rewriting_is_refused(dispatch: Dispatch) -> None:
     )
 
 
+@pytest.mark.late
 async def test_a_change_is_never_partial(make_dispatch: Callable[..., Dispatch], nodes: list[FakeNode]) -> None:
     shards = topology_of((nodes[0].endpoint,), (Endpoint("127.0.0.1", 1),))
     dispatch = make_dispatch({"main": shards}, proxy_settings={"fan_out_partial": True})

@@ -105,6 +105,7 @@ async def test_one_that_was_cut_off_is_never_sent_again(dispatch: Dispatch, node
     assert nodes[0].count("EXEC") == 1
 
 
+@pytest.mark.late
 async def test_one_that_is_not_answered_times_out(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
     nodes[0].answers["EXEC"] = SILENCE
     assert b"gave no answer in time" in await execute(dispatch)

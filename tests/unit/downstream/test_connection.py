@@ -16,7 +16,7 @@ from rproxy.topology.snapshot import Topology
 from tests.support.client import pack
 from tests.support.downstream import Client, Downstream
 from tests.support.fake_node import SILENCE, Command, FakeNode, Said, echo
-from tests.support.upstream import OP_TIMEOUT, topology_of
+from tests.support.upstream import topology_of
 
 MakeDownstream = Callable[..., Downstream]
 PATIENCE = 60.0
@@ -38,8 +38,8 @@ def topology(nodes: list[FakeNode]) -> Topology:
 async def make(make_downstream: MakeDownstream, topology: Topology) -> Callable[..., Downstream]:
     """Makes a listener before ``nodes``, with the limits that are given."""
 
-    def make_with(op_timeout: float = OP_TIMEOUT, **limits: int) -> Downstream:
-        return make_downstream({"main": topology}, limits=limits, op_timeout=op_timeout)
+    def make_with(**limits: int) -> Downstream:
+        return make_downstream({"main": topology}, limits=limits)
 
     return make_with
 
@@ -207,6 +207,7 @@ async def test_a_client_that_ends_without_anything_pending_is_closed(make: Calla
     await downstream.until(lambda: not downstream.listener.connections)
 
 
+@pytest.mark.late
 async def test_the_replies_of_a_client_that_is_gone_are_dropped(
     make: Callable[..., Downstream], nodes: list[FakeNode]
 ) -> None:
@@ -255,7 +256,7 @@ async def test_a_long_pipeline_is_answered_with_a_bounded_number_in_flight(
 ) -> None:
     commands = b"".join(pack("GET", number) for number in range(count))
     replies = b"".join(encode.bulk(b"%d" % number) for number in range(count))
-    await answers_everything(make(PATIENCE, max_in_flight_per_client=most), commands, replies, most)
+    await answers_everything(make(max_in_flight_per_client=most), commands, replies, most)
 
 
 async def test_a_client_with_too_much_in_flight_is_not_read_until_some_is_answered(
@@ -325,6 +326,7 @@ async def test_a_client_that_ends_sending_while_it_is_throttled_gets_every_reply
     assert await client.rest() == b"$1\r\nb\r\n" * 1000 + b"+OK\r\n"
 
 
+@pytest.mark.late
 async def test_a_throttled_client_can_be_finished(make: Callable[..., Downstream], nodes: list[FakeNode]) -> None:
     downstream = make(max_in_flight_per_client=2)
     client = await downstream.client()
@@ -413,7 +415,7 @@ def big(command: Command) -> bytes:
 async def test_a_push_message_waits_for_the_end_of_a_large_reply(
     make: Callable[..., Downstream], nodes: list[FakeNode]
 ) -> None:
-    downstream = make(PATIENCE, output_buffer_limit=1_000_000)
+    downstream = make(output_buffer_limit=1_000_000)
     client = await downstream.client()
     connection = await downstream.connection()
     nodes[0].answers["GET"] = big
@@ -429,7 +431,7 @@ async def test_a_push_message_waits_for_the_end_of_a_large_reply(
 async def test_a_client_that_takes_nothing_is_closed_after_a_while(
     make: Callable[..., Downstream], nodes: list[FakeNode]
 ) -> None:
-    downstream = make(PATIENCE, output_buffer_limit=1_000_000, slow_client_timeout=10)
+    downstream = make(output_buffer_limit=1_000_000, slow_client_timeout=10)
     client, other = await downstream.client(), await downstream.client()
     nodes[0].answers["GET"] = big
     client.send(pack("GET", "b") * 5)
@@ -447,7 +449,7 @@ async def test_a_client_that_takes_nothing_is_closed_after_a_while(
 
 
 async def test_a_client_that_takes_a_little_is_not_slow(make: Callable[..., Downstream], nodes: list[FakeNode]) -> None:
-    downstream = make(PATIENCE, output_buffer_limit=1_000_000, slow_client_timeout=10)
+    downstream = make(output_buffer_limit=1_000_000, slow_client_timeout=10)
     client = await downstream.client()
     nodes[0].answers["GET"] = big
     client.send(pack("GET", "b") * 2)

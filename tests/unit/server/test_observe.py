@@ -110,6 +110,7 @@ async def test_commands_are_counted_by_outcome_with_their_latency(
     assert found["upstream_connections_failed_total", "main"] == 0
 
 
+@pytest.mark.late
 async def test_what_is_in_flight_and_what_became_of_it(make_downstream: MakeDownstream, node: FakeNode) -> None:
     downstream = make_downstream({"main": Topology.standalone(node.endpoint)})
     client = await downstream.client()
@@ -147,6 +148,7 @@ async def test_mirrors(make_downstream: MakeDownstream, node: FakeNode, start_no
     assert (found["mirror_sent_total", "copies"], found["mirror_dropped_total", "copies"]) == (2, 3)
 
 
+@pytest.mark.late
 async def test_every_metric_of_a_worker_has_its_row_and_every_row_its_metric(
     make_downstream: MakeDownstream, node: FakeNode, start_node: Any
 ) -> None:

@@ -9,12 +9,12 @@ MakeUpstream = Callable[..., Upstream]
 
 
 @pytest.fixture
-async def make_upstream(start_node: Any) -> AsyncIterator[MakeUpstream]:
+async def make_upstream(start_node: Any, op_timeout: float) -> AsyncIterator[MakeUpstream]:
     """Makes clusters under test, which are closed before the nodes are stopped."""
     made: list[Upstream] = []
 
     def make(*arguments: Any, **keywords: Any) -> Upstream:
-        made.append(Upstream(*arguments, **keywords))
+        made.append(Upstream(*arguments, **{"op_timeout": op_timeout, **keywords}))
         return made[-1]
 
     yield make

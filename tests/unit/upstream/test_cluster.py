@@ -66,6 +66,7 @@ async def test_a_slot_that_no_shard_serves_is_answered_so(start_node: Any, make_
     assert await upstream.call("GET", "a", slot=0) == b"+OK\r\n"
 
 
+@pytest.mark.late
 async def test_a_request_waits_for_its_endpoint_until_its_deadline(make_upstream: Any) -> None:
     upstream = make_upstream(topology_of((NOWHERE,)))
     answer = await upstream.call("SET", "a", "1")
@@ -73,13 +74,13 @@ async def test_a_request_waits_for_its_endpoint_until_its_deadline(make_upstream
         b"-CLUSTERDOWN no endpoint of cluster 'main' could take the command in time (127.0.0.1:1: "
     )
     assert answer.endswith(b"it was not executed\r\n")
-    assert upstream.cluster.traffic.failed > 1
+    assert upstream.cluster.traffic.failed
 
 
 async def test_a_request_that_waits_is_served_when_the_endpoint_comes_back(start_node: Any, make_upstream: Any) -> None:
     node = await start_node()
     await node.stop()
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=3.0)
+    upstream = make_upstream(topology_of((node.endpoint,)))
     upstream.send("SET", "a", "1")
     await upstream.until(lambda: upstream.cluster.traffic.failed)
     await node.start()
@@ -90,7 +91,7 @@ async def test_a_waiting_request_is_sent_on_when_its_slot_gets_a_new_primary(
     start_node: Any, make_upstream: Any
 ) -> None:
     promoted = await start_node()
-    upstream = make_upstream(topology_of((NOWHERE, promoted.endpoint)), op_timeout=3.0)
+    upstream = make_upstream(topology_of((NOWHERE, promoted.endpoint)))
     upstream.send("SET", "a", "1")
     await upstream.until(lambda: upstream.cluster.traffic.failed)
     upstream.cluster.swap(topology_of((promoted.endpoint,)))
@@ -116,7 +117,7 @@ async def test_a_full_connection_makes_requests_wait(start_node: Any, make_upstr
         return echo(command)
 
     node = await start_node({"GET": later})
-    upstream = make_upstream(topology_of((node.endpoint,)), max_in_flight=1, op_timeout=3.0)
+    upstream = make_upstream(topology_of((node.endpoint,)), max_in_flight=1)
     for key in "abc":
         upstream.send("GET", key)
     await node.heard("GET")
@@ -157,7 +158,7 @@ async def test_moved_to_an_endpoint_that_was_not_known(start_node: Any, make_ups
 
 
 async def test_a_script_does_not_lead_to_an_endpoint_that_is_not_known(start_node: Any, make_upstream: Any) -> None:
-    first, _, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    first, _, upstream = await two_shards(start_node, make_upstream)
     stranger = await start_node()
     for line in (moved(7, stranger.endpoint), ask(7, stranger.endpoint)):
         first.answers["EVAL"] = line
@@ -167,7 +168,7 @@ async def test_a_script_does_not_lead_to_an_endpoint_that_is_not_known(start_nod
 
 
 async def test_a_script_does_not_move_the_slot_of_another_key(start_node: Any, make_upstream: Any) -> None:
-    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    first, second, upstream = await two_shards(start_node, make_upstream)
     first.answers["EVAL"] = moved(8, second.endpoint)
     assert await upstream.call("EVAL", "...", "1", "a", slot=7) == moved(8, second.endpoint)
     assert upstream.cluster.topology.shard_of(8).primary == first.endpoint
@@ -176,7 +177,7 @@ async def test_a_script_does_not_move_the_slot_of_another_key(start_node: Any, m
 async def test_a_script_follows_its_slot_to_an_endpoint_that_others_were_sent_to(
     start_node: Any, make_upstream: Any
 ) -> None:
-    first, _, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    first, _, upstream = await two_shards(start_node, make_upstream)
     newcomer = await start_node({"EVAL": b"+ran\r\n"})
     first.answers["EVAL"] = first.answers["GET"] = ask(7, newcomer.endpoint)
     await upstream.call("GET", "a", slot=7)
@@ -252,7 +253,7 @@ async def test_redirections_go_to_the_client_when_they_are_not_to_be_followed(
 
 
 async def test_the_order_of_a_slot_is_kept_while_it_moves(start_node: Any, make_upstream: Any) -> None:
-    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    first, second, upstream = await two_shards(start_node, make_upstream)
     first.answers["RPUSH"] = moved(7, second.endpoint)
     # What is already in flight when the first MOVED comes is followed by what is sent after it.
     for number in range(20):
@@ -265,7 +266,7 @@ async def test_the_order_of_a_slot_is_kept_while_it_moves(start_node: Any, make_
 
 
 async def test_what_the_former_owner_has_yet_to_redirect_is_waited_for(start_node: Any, make_upstream: Any) -> None:
-    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=5.0)
+    first, second, upstream = await two_shards(start_node, make_upstream)
     may_answer = asyncio.Event()
 
     async def slowly(command: Command) -> bytes:
@@ -304,7 +305,7 @@ async def test_ask_is_followed_once_with_asking_just_before_the_command(start_no
 
 async def test_who_is_asked_on_does_not_overtake_who_waits(start_node: Any, make_upstream: Any) -> None:
     """Half of the keys of a command have moved, and what is in flight behind it is about one of those."""
-    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=5.0)
+    first, second, upstream = await two_shards(start_node, make_upstream)
     half_way = b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n"
     first.answers |= {"MSET": [*[half_way] * (HOP_LIMIT + 1), ask(7, second.endpoint)], "GET": ask(7, second.endpoint)}
     upstream.send("MSET", "a", "1", "b", "1", slot=7)
@@ -318,32 +319,33 @@ async def test_who_is_asked_on_does_not_overtake_who_waits(start_node: Any, make
 async def test_a_passing_trouble_is_waited_for(start_node: Any, make_upstream: Any, kind: str) -> None:
     trouble = f"-{kind} not now\r\n".encode()
     node = await start_node({"SET": [trouble, trouble, b"+DONE\r\n"]})
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=3.0)
+    upstream = make_upstream(topology_of((node.endpoint,)))
     assert await upstream.call("SET", "a", "1") == b"+DONE\r\n"
     assert node.count("SET") == 3
     assert upstream.cluster.redirections == {kind.lower(): 2}
 
 
+@pytest.mark.late
 async def test_a_trouble_that_does_not_pass_is_answered_in_the_nodes_own_words(
     start_node: Any, make_upstream: Any
 ) -> None:
     node = await start_node({"SET": b"-LOADING Redis is loading the dataset in memory\r\n"})
     upstream = make_upstream(topology_of((node.endpoint,)))
     assert await upstream.call("SET", "a", "1") == b"-LOADING Redis is loading the dataset in memory\r\n"
-    assert node.count("SET") > 1
+    assert node.count("SET")
     assert (upstream.stats.error, upstream.stats.success) == (1, 0)
 
 
 async def test_waiting_does_not_use_up_the_hops_of_a_request(start_node: Any, make_upstream: Any) -> None:
     """A failover: the node is in trouble for many rounds, then the slot has moved."""
-    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=5.0)
+    first, second, upstream = await two_shards(start_node, make_upstream)
     first.answers["GET"] = [b"-CLUSTERDOWN The cluster is down\r\n"] * (HOP_LIMIT + 1) + [moved(7, second.endpoint)]
     assert await upstream.call("GET", "a", slot=7) == b"$1\r\na\r\n"
 
 
 async def test_who_waits_is_not_overtaken_in_its_slot(start_node: Any, make_upstream: Any) -> None:
     node = await start_node({"RPUSH": [b"-TRYAGAIN not now\r\n", b"+OK\r\n"]})
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=3.0)
+    upstream = make_upstream(topology_of((node.endpoint,)))
     upstream.send("RPUSH", "a", "0", slot=1)
     await upstream.until(lambda: upstream.cluster.has_parked)
     for number in range(1, 5):
@@ -357,6 +359,7 @@ async def test_who_waits_is_not_overtaken_in_its_slot(start_node: Any, make_upst
 # -- time limits
 
 
+@pytest.mark.late
 async def test_a_late_reply_is_dropped_in_its_place(start_node: Any, make_upstream: Any) -> None:
     gate = asyncio.Event()
 
@@ -393,6 +396,7 @@ async def test_each_request_has_its_own_deadline(start_node: Any, make_upstream:
     assert await upstream.replies.have(2) == [TIMEOUT.line(str(node.endpoint)), b"$5\r\nyoung\r\n"]
 
 
+@pytest.mark.late
 async def test_a_stuck_endpoint_does_not_disturb_another(start_node: Any, make_upstream: Any) -> None:
     first, _, upstream = await two_shards(start_node, make_upstream)
     first.answers["GET"] = SILENCE
@@ -416,7 +420,7 @@ async def test_a_write_in_flight_may_have_been_executed(start_node: Any, make_up
 
 async def test_a_read_in_flight_is_sent_again(start_node: Any, make_upstream: Any) -> None:
     node = await start_node({"GET": [CLOSE, b"$1\r\nv\r\n"]})
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=3.0)
+    upstream = make_upstream(topology_of((node.endpoint,)))
     assert await upstream.call("GET", "a", is_read=True) == b"$1\r\nv\r\n"
     assert node.count("GET") == 2
     assert upstream.cluster.retries == 1
@@ -424,7 +428,7 @@ async def test_a_read_in_flight_is_sent_again(start_node: Any, make_upstream: An
 
 async def test_a_read_that_kills_every_connection_is_given_up(start_node: Any, make_upstream: Any) -> None:
     node = await start_node({"GET": CLOSE})
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=5.0)
+    upstream = make_upstream(topology_of((node.endpoint,)))
     assert await upstream.call("GET", "a", is_read=True) == LOST.line(str(node.endpoint), "closed by the node")
     assert node.count("GET") == 2
 
@@ -446,7 +450,7 @@ async def test_of_a_lost_connection_every_request_gets_its_own_answer(start_node
         return CLOSE
 
     node = await start_node({"GET": echo, "DIE": die})
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=3.0)
+    upstream = make_upstream(topology_of((node.endpoint,)))
     upstream.send("DIE")
     upstream.send("SET", "a", "1", slot=1)
     upstream.send("GET", "b", slot=2, is_read=True)
@@ -472,9 +476,7 @@ async def test_reads_go_to_replicas_after_readonly_and_writes_never_do(start_nod
 
 async def test_a_read_prefers_an_endpoint_that_is_up(start_node: Any, make_upstream: Any) -> None:
     primary = await start_node()
-    upstream = make_upstream(
-        topology_of((primary.endpoint, NOWHERE)), read_policy=ReadPolicy.PREFER_REPLICA, op_timeout=3.0
-    )
+    upstream = make_upstream(topology_of((primary.endpoint, NOWHERE)), read_policy=ReadPolicy.PREFER_REPLICA)
     assert await upstream.call("GET", "a", is_read=True) == b"+OK\r\n"
     assert primary.received == [(b"GET", b"a")]
 
@@ -488,6 +490,7 @@ async def test_reads_take_turns_among_replicas(start_node: Any, make_upstream: A
     assert [replica.count("GET") for replica in replicas] == [3, 3]
 
 
+@pytest.mark.late
 async def test_a_replica_policy_without_replicas_never_reads_from_the_primary(
     start_node: Any, make_upstream: Any
 ) -> None:
@@ -524,7 +527,7 @@ async def test_a_mirrored_request_never_waits(make_upstream: Any) -> None:
 async def test_a_swap_keeps_the_pools_that_stay_and_retires_others_without_losing_replies(
     start_node: Any, make_upstream: Any
 ) -> None:
-    first, second, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    first, second, upstream = await two_shards(start_node, make_upstream)
     gate = asyncio.Event()
 
     async def later(command: Command) -> bytes:
@@ -579,7 +582,7 @@ async def test_it_says_whether_one_shard_serves_all_slots(start_node: Any, make_
 
 
 async def test_closing_answers_what_is_in_flight(start_node: Any, make_upstream: Any) -> None:
-    first, _, upstream = await two_shards(start_node, make_upstream, op_timeout=3.0)
+    first, _, upstream = await two_shards(start_node, make_upstream)
     first.answers["SET"] = SILENCE
     upstream.send("SET", "a", "1", slot=0)
     await first.heard("SET")

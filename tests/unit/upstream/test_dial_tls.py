@@ -129,9 +129,7 @@ async def test_an_answer_that_does_not_come(start_node: Any, authority: Authorit
 
 async def test_a_pool_serves_tls_and_learns_of_its_loss(start_node: Any, authority: Authority) -> None:
     node = await start_node({"GET": echo}, authority.server_context(authority.sign("node")))
-    upstream = Upstream(
-        topology_of((node.endpoint,)), tls={"ca_cert_file": authority.cert_file}, connect_timeout=5.0, op_timeout=5.0
-    )
+    upstream = Upstream(topology_of((node.endpoint,)), tls={"ca_cert_file": authority.cert_file}, connect_timeout=5.0)
     try:
         large = "x" * 1_000_000
         assert await upstream.call("GET", large) == b"$1000000\r\n%s\r\n" % large.encode()

@@ -97,6 +97,7 @@ async def test_it_is_sent_again_when_a_trouble_has_passed(
     assert called.requests == 2
 
 
+@pytest.mark.late
 async def test_a_trouble_that_does_not_pass_is_answered(upstream: Upstream, nodes: list[FakeNode]) -> None:
     line = b"-LOADING Redis is loading the dataset in memory\r\n"
     nodes[0].answers["BLPOP"] = line
@@ -136,6 +137,7 @@ async def test_a_connection_lost_after_it_was_sent_is_a_failure(upstream: Upstre
     assert await Called(upstream).answer() == (None, expected)
 
 
+@pytest.mark.late
 async def test_a_node_that_cannot_be_reached_is_looked_for_until_the_deadline(
     upstream: Upstream, nodes: list[FakeNode]
 ) -> None:

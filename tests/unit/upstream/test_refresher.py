@@ -244,7 +244,7 @@ async def test_a_redirection_to_an_unknown_endpoint_has_the_whole_topology_asked
     start_node: Any, make_upstream: Any
 ) -> None:
     node, unknown = await node_of_its_own(start_node), await start_node()
-    upstream = make_upstream(op_timeout=3.0)
+    upstream = make_upstream()
     refresher_of(upstream, node.endpoint).start()
     await upstream.until(lambda: upstream.cluster.topology.covered)
     node.answers["GET"] = f"-MOVED 7 {unknown.endpoint}\r\n".encode()
@@ -256,7 +256,7 @@ async def test_a_redirection_to_an_unknown_endpoint_has_the_whole_topology_asked
 async def test_a_lost_connection_has_the_topology_asked_for(start_node: Any, make_upstream: Any) -> None:
     dying, node = await start_node(), await start_node()
     node.answers |= cluster_answers([dying.endpoint], epoch=1)
-    upstream = make_upstream(op_timeout=3.0)
+    upstream = make_upstream()
     refresher_of(upstream, node.endpoint).start()
     await upstream.until(lambda: upstream.cluster.topology.covered)
     await upstream.call("GET", "a")

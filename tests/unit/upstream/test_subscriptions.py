@@ -10,7 +10,7 @@ import pytest
 from rproxy.topology.snapshot import Topology
 from rproxy.upstream.subscription import Claim, Kind, Topic
 from rproxy.upstream.subscriptions import Subscriptions
-from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Command, FakeNode
+from tests.support.fake_node import CLOSE, SILENCE, Command, FakeNode
 from tests.support.pubsub import asked, confirm, pubsub_answers, push, push_3, subscriber
 from tests.support.upstream import Upstream, topology_of
 
@@ -72,21 +72,15 @@ async def nodes(start_node: Any) -> list[FakeNode]:
 
 @pytest.fixture
 async def hub(nodes: list[FakeNode], make_hub: Callable[..., Hub]) -> Hub:
-    return make_hub(topology_of(*((node.endpoint,) for node in nodes)), op_timeout=PATIENCE)
-
-
-@pytest.fixture
-async def hasty_hub(nodes: list[FakeNode], make_hub: Callable[..., Hub]) -> Hub:
-    """One whose requests may take ``OP_TIMEOUT`` only."""
     return make_hub(topology_of(*((node.endpoint,) for node in nodes)))
 
 
 @pytest.fixture
-async def make_hub(start_node: Any) -> Any:
+async def make_hub(start_node: Any, op_timeout: float) -> Any:
     made: list[Hub] = []
 
     def make(topology: Topology | None = None, **keywords: Any) -> Hub:
-        made.append(Hub(topology, **keywords))
+        made.append(Hub(topology, **{"op_timeout": op_timeout, **keywords}))
         return made[-1]
 
     yield make
@@ -228,16 +222,18 @@ async def test_an_error_is_of_the_command_it_answers(hub: Hub, nodes: list[FakeN
     assert [listener.settled for listener in listeners] == [[None], [b"-ERR x\r\n"], [None]]
 
 
-async def test_what_is_never_confirmed_fails_in_time(hasty_hub: Hub, nodes: list[FakeNode]) -> None:
+@pytest.mark.late
+async def test_what_is_never_confirmed_fails_in_time(hub: Hub, nodes: list[FakeNode]) -> None:
     for node in nodes:
         node.answers["SUBSCRIBE"] = SILENCE
-    listener = hasty_hub.claim(NEWS)
-    await hasty_hub.until(lambda: listener.settled)
+    listener = hub.claim(NEWS)
+    await hub.until(lambda: listener.settled)
     assert listener.settled[0] is not None
     assert listener.settled[0].startswith(b"-CLUSTERDOWN no endpoint of cluster 'main'")
-    assert hasty_hub.cluster.failures["unreachable"] == 1
+    assert hub.cluster.failures["unreachable"] == 1
 
 
+@pytest.mark.late
 async def test_nobody_there_is_said_in_time(make_hub: Callable[..., Hub], start_node: Any) -> None:
     gone = await start_node()
     await gone.stop()
@@ -283,16 +279,15 @@ async def test_a_connection_is_closed_on_nonsense(hub: Hub, nodes: list[FakeNode
         await hub.until(lambda renewed=number + 1: hub.subscriptions.renewed == renewed)
 
 
-async def test_a_silent_node_is_given_up(
-    hasty_hub: Hub, nodes: list[FakeNode], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.late
+async def test_a_silent_node_is_given_up(hub: Hub, nodes: list[FakeNode], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rproxy.upstream.subscriber_node._PING_AFTER", 0.01)
-    await hasty_hub.listener(NEWS)
-    carrier, other = carrier_of(hasty_hub, nodes)
+    await hub.listener(NEWS)
+    carrier, other = carrier_of(hub, nodes)
     await carrier.heard("ping", 2)
     carrier.answers["PING"] = SILENCE
-    await hasty_hub.until(lambda: hasty_hub.subscriptions.carrier == other.endpoint)
-    await hasty_hub.until(lambda: hasty_hub.subscriptions.renewed == 1)
+    await hub.until(lambda: hub.subscriptions.carrier == other.endpoint)
+    await hub.until(lambda: hub.subscriptions.renewed == 1)
 
 
 async def test_a_moved_channel_is_followed(hub: Hub, nodes: list[FakeNode]) -> None:
@@ -312,13 +307,12 @@ async def test_a_channel_whose_slot_moves_away_is_followed(hub: Hub, nodes: list
     await hub.until(lambda: listener.heard)
 
 
-async def test_nodes_that_send_each_to_the_other_are_not_asked_without_end(
-    hasty_hub: Hub, nodes: list[FakeNode]
-) -> None:
+@pytest.mark.late
+async def test_nodes_that_send_each_to_the_other_are_not_asked_without_end(hub: Hub, nodes: list[FakeNode]) -> None:
     for node, other in (nodes, nodes[::-1]):
         node.answers["SSUBSCRIBE"] = f"-MOVED 3300 {other.endpoint}\r\n".encode()
-    listener = hasty_hub.claim(SHARD_B)
-    await hasty_hub.until(lambda: listener.settled)
+    listener = hub.claim(SHARD_B)
+    await hub.until(lambda: listener.settled)
     assert listener.settled[0] is not None
     assert listener.settled[0].startswith(b"-MOVED 3300 ")
     assert 2 < sum(map(len, map(asked, nodes))) < 200
@@ -365,10 +359,11 @@ async def test_a_connection_without_topics_is_closed_after_a_while(
     await hub.listener(SHARD_B)
 
 
-async def test_a_node_that_hangs_up_at_once_is_not_called_without_pause(hasty_hub: Hub, nodes: list[FakeNode]) -> None:
+@pytest.mark.late
+async def test_a_node_that_hangs_up_at_once_is_not_called_without_pause(hub: Hub, nodes: list[FakeNode]) -> None:
     nodes[0].answers["SSUBSCRIBE"] = CLOSE
-    listener = hasty_hub.claim(SHARD_B)
-    await hasty_hub.until(lambda: listener.settled)
+    listener = hub.claim(SHARD_B)
+    await hub.until(lambda: listener.settled)
     assert 2 <= len(asked(nodes[0])) < 10
 
 

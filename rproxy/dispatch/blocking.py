@@ -6,6 +6,8 @@ connection, and what it takes depends on who waits there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rproxy.commands.keys import key_positions
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.context import Context
@@ -16,6 +18,8 @@ from rproxy.upstream.pinned_call import PinnedCall
 
 _BLOCK = b"BLOCK"
 _SECONDS_FIRST = frozenset({b"BLMPOP", b"BZMPOP"})
+_UNBLOCKED = b"-UNBLOCKED client unblocked"
+"""How a node says that CLIENT UNBLOCK has ended a wait: nothing was served."""
 _MILLISECONDS = frozenset({b"XREAD", b"XREADGROUP"})
 
 
@@ -49,6 +53,7 @@ class _Wait:
         self._began = cluster.turn.tick()
         self._position = min(timeout_position(command), len(command.args) - 1)
         self._seconds = self._timeout()
+        self._suspended: Callable[[bytes], None] | None = None
         self._stats = cluster.stats_of(command.spec) if context.counts_commands else None
         slot = place.slot if place.slot >= 0 else max(cluster.any_slot(), 0)
         self._call = PinnedCall(
@@ -65,8 +70,21 @@ class _Wait:
         """Wait from now on."""
         session = self._command.session
         session.unblock = self._call.unblock
+        session.suspend = self._suspend if self._may_be_suspended() else None
         session.at_close.add(self._call.cancel)
         self._call.start()
+
+    def _may_be_suspended(self) -> bool:
+        """Whether the command means the same when it is sent once more: not what waits for new entries from now on."""
+        return not (self._command.spec.name == b"XREAD" and b"$" in self._command.args)
+
+    def _suspend(self, then: Callable[[bytes], None]) -> None:
+        """Have the node end the wait. If nothing was served before, ``then`` gets the command by which it goes on.
+
+        The client is still held then, and has no reply.
+        """
+        self._suspended = then
+        self._call.unblock(True)
 
     def _timeout(self) -> float:
         """The time-out in seconds; 0 for ever, and for one that the server will refuse."""
@@ -90,10 +108,14 @@ class _Wait:
 
     def _answered(self, connection: PinnedConnection | None, reply: bytes) -> None:
         session = self._command.session
-        session.unblock = None
+        session.unblock = session.suspend = None
         session.at_close.discard(self._call.cancel)
         if connection is not None:
             connection.pins.give_back(connection)
+        if self._suspended is not None and reply.startswith(_UNBLOCKED):
+            self._command.reply(b"")
+            self._suspended(self._data())
+            return
         if self._stats is not None:
             self._stats.record(reply[:1] == b"-", self._cluster.turn.tick() - self._began)
         self._command.reply(reply)

@@ -15,9 +15,10 @@ Described = dict[str, Any]
 _MOVABLE = State.UNAUTHENTICATED | State.RESTRICTED | State.SUBSCRIBED | State.MONITORED
 
 
-def is_movable(session: Session, context: Context) -> bool:
+def is_movable(session: Session, context: Context, *, may_wait: bool = False) -> bool:
     """Whether everything that is remembered of the client can be told: not of one in the middle of something."""
-    is_busy = session.transaction is not None or session.watch is not None or session.unblock is not None
+    is_waiting = session.unblock is not None and not may_wait
+    is_busy = session.transaction is not None or session.watch is not None or is_waiting
     is_listening = session.id in context.monitors.here or session.skips_reply
     return not (is_busy or is_listening or session.is_quitting or session.states & ~_MOVABLE)
 

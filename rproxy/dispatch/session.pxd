@@ -25,6 +25,7 @@ cdef class Session:
     cdef public object transaction
     cdef public object watch
     cdef public object unblock
+    cdef public object suspend
     cdef public bytes name
     cdef public bytes library_name
     cdef public bytes library_version

@@ -72,7 +72,8 @@ class Session:
     ``is_interrupted``: it is held or quitting, or has too many replies to take. ``at_close`` is called, in any order,
     when the client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches;
     ``subscriber``: what it is subscribed to, ``None`` if nothing; ``unblock`` ends the wait of a blocked client, with
-    an error or as if its time were over, if it still waits. ``user`` is who it is, the default user before it
+    an error or as if its time were over, if it still waits; ``suspend`` does so without a reply, and gives the command
+    by which the client goes on to wait. ``user`` is who it is, the default user before it
     authenticates. ``created`` is a Unix time in seconds. ``descriptor`` is that of its socket, ``last_command`` what it
     asked last. ``marks`` are the flags that it set in CLIENT LIST; ``skips_reply``: it is muted for one command.
     """
@@ -100,6 +101,7 @@ class Session:
         "skips_reply",
         "states",
         "subscriber",
+        "suspend",
         "transaction",
         "unblock",
         "user",
@@ -133,6 +135,7 @@ class Session:
         self.transaction: Transaction | None = None
         self.watch: Watch | None = None
         self.unblock: Callable[[bool], bool] | None = None
+        self.suspend: Callable[[Callable[[bytes], None]], None] | None = None
         self.subscriber: Subscriber | None = None
 
     def speak(self, protocol: int) -> None:

@@ -21,6 +21,8 @@ from rproxy.downstream.listener import Listener
 
 ROUND = 0.005
 """Seconds between two looks at who can be handed over."""
+AT_ONCE = 64
+"""Clients that are looked at before those who go on have their turn."""
 UNREAD_MOST = 8 * 1024**2
 """Bytes that may go with a client: who is in the middle of a larger command comes to its end first."""
 SUBSCRIBERS_AFTER = 0.3
@@ -41,6 +43,8 @@ class HandOver:
             heir.setblocking(False)
         self._held: dict[DownstreamConnection, int] = {}
         self._settled: set[DownstreamConnection] = set()
+        self._suspending: set[DownstreamConnection] = set()
+        self._suspended: dict[DownstreamConnection, bytes] = {}
         self._count = 0
         self._began = 0.0
 
@@ -53,8 +57,10 @@ class HandOver:
             if not any(listener.connections for listener in self._listeners):
                 break
             for listener in self._listeners:
-                for connection in list(listener.connections):
+                for number, connection in enumerate(list(listener.connections)):
                     self._look_at(connection, listener, loop.time())
+                    if number % AT_ONCE == AT_ONCE - 1:
+                        await asyncio.sleep(0)
             await asyncio.sleep(ROUND)
         self._release_all()
         for heir in self._heirs:
@@ -84,6 +90,11 @@ class HandOver:
         if listener.tls is not None:
             self._end_politely(connection)
             return
+        if session.suspend is not None and connection not in self._suspending:
+            self._suspend(connection, listener)
+        if connection in self._suspended:
+            self._send(connection, listener)
+            return
         if session.is_held and connection not in self._held:
             return
         if not is_movable(session, listener.dispatcher.context):
@@ -92,9 +103,9 @@ class HandOver:
             return
         elif connection in self._held or connection.replies.pending():
             self._hold(connection)
-            if connection in self._settled and not connection.unsent():
+            if connection in self._settled:
                 self._send(connection, listener)
-        elif not connection.unsent():
+        else:
             self._send(connection, listener)
 
     def _end_politely(self, connection: DownstreamConnection) -> None:
@@ -109,6 +120,21 @@ class HandOver:
         self._held[connection] = connection.replies.open()
         connection.session.settle(lambda: self._settled.add(connection))
 
+    def _suspend(self, connection: DownstreamConnection, listener: Listener) -> None:
+        """Have a blocked client wait no more; it goes on to wait at the heir, which gets its command."""
+        suspend = connection.session.suspend
+        if suspend is not None and is_movable(connection.session, listener.dispatcher.context, may_wait=True):
+            self._suspending.add(connection)
+            suspend(lambda command: self._suspended.update({connection: command}))
+
+    def _wait_again(self, connection: DownstreamConnection) -> None:
+        """Have a client that was to wait at an heir wait here."""
+        command = self._suspended.pop(connection)
+        if not connection.is_finishing:
+            connection.inbox = bytearray(command + connection.unread())
+            connection.filled = len(connection.inbox)
+            connection.session.release()
+
     def _release(self, connection: DownstreamConnection) -> None:
         token = self._held.pop(connection, None)
         self._settled.discard(connection)
@@ -119,9 +145,13 @@ class HandOver:
     def _release_all(self) -> None:
         for connection in list(self._held):
             self._release(connection)
+        for connection in list(self._suspended):
+            self._wait_again(connection)
 
     def _send(self, connection: DownstreamConnection, listener: Listener) -> None:
-        unread = connection.unread()
+        if connection.unsent():
+            return
+        unread = self._suspended.get(connection, b"") + connection.unread()
         if len(unread) > UNREAD_MOST:
             self._release(connection)
             return
@@ -140,6 +170,7 @@ class HandOver:
         self._count += 1
         self._held.pop(connection, None)
         self._settled.discard(connection)
+        self._suspended.pop(connection, None)
         connection.leave()
 
 

@@ -122,21 +122,42 @@ def test_clients_stay_who_they_are(restarting: Restarting, cluster: EmbeddedClus
 
 def test_who_is_in_the_middle_of_something_comes_to_its_end_first(restarting: Restarting) -> None:
     with ExitStack() as clients:
-        queueing, watching, blocked, other = (clients.enter_context(restarting.proxy.client()) for _ in range(4))
+        queueing, watching, other = (clients.enter_context(restarting.proxy.client()) for _ in range(3))
         assert queueing.pipeline([("MULTI",), ("SET", "{a}1", "x")]) == [OK, b"+QUEUED\r\n"]
         assert watching.command("WATCH", "{a}2") == OK
-        blocked.send(b"BLPOP list 0\r\n")
+        other.send(b"XREAD BLOCK 0 STREAMS stream $\r\n")
         await_true(lambda: restarting.proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == 2)
         restarted = threading.Thread(target=restarting.restart)
         restarted.start()
         await_true(lambda: "is ready and takes over the clients" in restarting.proxy.output, seconds=40)
         assert queueing.command("EXEC") == b"*1\r\n+OK\r\n"
         assert watching.pipeline([("MULTI",), ("SET", "{a}2", "y"), ("EXEC",)])[-1] == b"*1\r\n+OK\r\n"
-        assert other.command("RPUSH", "list", "here") == b":1\r\n"
-        assert blocked.read_reply() == b"*2\r\n$4\r\nlist\r\n$4\r\nhere\r\n"
+        with restarting.proxy.client() as new:
+            assert new.command("XADD", "stream", "1-1", "key", "value") == b"$3\r\n1-1\r\n"
+        assert other.read_reply().startswith(b"*1\r\n*2\r\n$6\r\nstream\r\n")
         restarted.join(60)
         assert len(restarting.pids) == 2
-        assert [client.command("PING") for client in (queueing, watching, blocked, other)] == [b"+PONG\r\n"] * 4
+        assert [client.command("PING") for client in (queueing, watching, other)] == [b"+PONG\r\n"] * 3
+
+
+def test_blocked_clients_wait_on(restarting: Restarting) -> None:
+    with ExitStack() as clients:
+        blocked = [clients.enter_context(restarting.proxy.client()) for _ in range(MANY)]
+        timed = clients.enter_context(restarting.proxy.client())
+        for number, client in enumerate(blocked):
+            client.send(b"BLPOP list-%d 0\r\nPING\r\n" % number)
+        timed.send(b"BLPOP nothing 3\r\n")
+        in_use = MANY + 1
+        await_true(
+            lambda: restarting.proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == in_use
+        )
+        restarting.restart()
+        with restarting.proxy.client() as pushing:
+            for number, client in enumerate(blocked):
+                assert pushing.command("RPUSH", f"list-{number}", "here") == b":1\r\n"
+                assert client.read_reply() == b"*2\r\n$6\r\nlist-%d\r\n$4\r\nhere\r\n" % number
+                assert client.read_reply() == b"+PONG\r\n"
+        assert timed.read_reply() == b"*-1\r\n"
 
 
 def test_another_number_of_workers_is_in_force_then(restarting: Restarting) -> None:

@@ -120,6 +120,30 @@ async def test_who_does_not_come_to_an_end_stays(pair: Pair) -> None:
     pair.heritage.close()
 
 
+async def test_who_is_blocked_goes_on_to_wait_elsewhere(pair: Pair, node: FakeNode) -> None:
+    unblocked = asyncio.Event()
+
+    async def pop(_: Command) -> bytes:
+        if node.count("BLPOP") > 1:
+            return b"*2\r\n$4\r\nlist\r\n$4\r\nhere\r\n"
+        await unblocked.wait()
+        return b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
+
+    def unblock(_: Command) -> bytes:
+        unblocked.set()
+        return b":1\r\n"
+
+    node.answers |= {"BLPOP": pop, "CLIENT ID": b":7\r\n", "CLIENT UNBLOCK": unblock}
+    client = await pair.old.client()
+    client.send(pack("BLPOP", "list", "0") + pack("GET", "a"))
+    await node.heard("BLPOP")
+    await pair.hand_over()
+    assert pair.counts() == (0, 1)
+    assert await client.reply() == b"*2\r\n$4\r\nlist\r\n$4\r\nhere\r\n"
+    assert await client.reply() == b"$1\r\na\r\n"
+    pair.heritage.close()
+
+
 async def test_without_anybody_to_take_them_clients_are_served_on(
     pair: Pair, node: FakeNode, gate: asyncio.Event, caplog: pytest.LogCaptureFixture
 ) -> None:

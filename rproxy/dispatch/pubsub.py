@@ -137,6 +137,19 @@ def follow_routes(session: Session, context: Context) -> int:
     return missing
 
 
+def may_hear(session: Session, context: Context) -> bool:
+    """Whether the client's user, whose rules are others now, may still subscribe to all that the client hears."""
+    subscriber = session.subscriber
+    if subscriber is None:
+        return True
+    for kind in Kind:
+        args = [kind.subscribe.upper(), *subscriber.names(kind)]
+        spec = context.commands.get(args[0])
+        if len(args) > 1 and spec is not None and session.user.check(spec, args) is not None:
+            return False
+    return True
+
+
 def resume(session: Session, kind: Kind, name: bytes, context: Context) -> None:
     """Have a client that was subscribed to ``name`` elsewhere be so here, or close it if that cannot be."""
     route = context.route_of(name) if kind is Kind.SHARD else context.keyless_route()

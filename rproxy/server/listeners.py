@@ -13,7 +13,7 @@ from rproxy.config.models import Config, ListenerConfig
 from rproxy.dispatch.authentication import renew
 from rproxy.dispatch.context import Context
 from rproxy.dispatch.dispatcher import Dispatcher
-from rproxy.dispatch.pubsub import follow_routes
+from rproxy.dispatch.pubsub import follow_routes, may_hear
 from rproxy.downstream.balance import Balance
 from rproxy.downstream.listener import Listener
 from rproxy.server.binding import Bound, ClusterOf, bind
@@ -166,7 +166,8 @@ class Listeners:
         context = listener.dispatcher.context
         before, context.users = context.users, users_of(listener.settings.redis_proxy)
         for connection in list(listener.connections):
-            if not renew(connection.session, before, context.users):
+            session = connection.session
+            if not (renew(session, before, context.users) and may_hear(session, context)):
                 connection.finish()
 
     # -- as long as the worker lives

@@ -27,6 +27,8 @@ log = logging.getLogger("rproxy.reload")
 
 def main(make_worker: MakeWorker) -> None:
     """Be the worker process that the command line asks for."""
+    for number in (signal.SIGHUP, signal.SIGUSR2):  # who sends them to all processes of a service means the supervisor
+        signal.signal(number, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         control, parcel_end = (socket.socket(fileno=int(argument)) for argument in sys.argv[1:3])
         runner.run(run_worker(control, parcel_end, make_worker))
@@ -54,7 +56,6 @@ async def _live(
 ) -> None:
     """Start a worker and answer for it until the end of the channel."""
     set_up_logs(start.config.log_level, f"worker {start.worker_id}")
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the supervisor's to handle
     try:
         worker = make_worker(start.config, start.sockets, worker_id=start.worker_id)
         if start.share is not None:

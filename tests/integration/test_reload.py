@@ -282,16 +282,20 @@ def test_users_and_their_passwords_are_read_again(reloading: Reloading) -> None:
         reloading.apply()
         assert open_before.command("GET", "a").startswith(b"-NOAUTH ")
         assert open_before.command("AUTH", "first") == OK
-        app, gone = (clients.enter_context(reloading.proxy.client()) for _ in range(2))
+        app, gone, hears, overhears = (clients.enter_context(reloading.proxy.client()) for _ in range(4))
+        for subscriber, channel in ((hears, "news"), (overhears, "secrets")):
+            assert subscriber.command("AUTH", "app", "pw") == OK
+            assert subscriber.command("SUBSCRIBE", channel).endswith(b":1\r\n")
         assert app.command("AUTH", "app", "pw") == OK
         assert gone.command("AUTH", "gone", "pw") == OK
         secret.write_text("second\n")
-        proxy["users"] = [{"name": "app", "rules": "on >pw ~* +@read"}]
+        proxy["users"] = [{"name": "app", "rules": "on >pw ~* &news +@read +subscribe +ping"}]
         reloading.apply()
         assert open_before.command("GET", "a") == b"$1\r\n1\r\n"
         assert app.command("GET", "a") == b"$1\r\n1\r\n"
         assert app.command("SET", "a", "2").startswith(b"-NOPERM ")
-        assert gone.read_to_end() == b""
+        assert gone.read_to_end() == overhears.read_to_end() == b""
+        assert hears.command("PING").startswith(b"*2\r\n$4\r\npong\r\n")
         late = clients.enter_context(reloading.proxy.client())
         assert late.command("AUTH", "first").startswith(b"-WRONGPASS ")
         assert late.command("AUTH", "second") == OK

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.dispatch import Dispatch
 from tests.support.fake_node import FakeNode, echo
-from tests.support.upstream import topology_of
+from tests.support.upstream import OP_TIMEOUT, topology_of
 
 LOW, HIGH = "bar", "foo"
 """A key of the first of two shards, and one of the second."""
@@ -31,7 +31,7 @@ async def good() -> AsyncIterator[FakeNode]:
 @pytest.mark.parametrize("said", GARBAGE.values(), ids=GARBAGE.keys())
 async def test_garbage_is_an_error_and_nothing_of_it_reaches_the_client(good: FakeNode, said: bytes) -> None:
     async with FakeNode({"GET": said}) as bad:
-        dispatch = Dispatch({"main": topology_of((bad.endpoint,), (good.endpoint,))})
+        dispatch = Dispatch({"main": topology_of((bad.endpoint,), (good.endpoint,))}, op_timeout=OP_TIMEOUT)
         try:
             reply = await dispatch.call("GET", LOW)
             assert reply.startswith(b"-ERR upstream ")

@@ -51,6 +51,10 @@ class ScriptCache:
             self._scripts[digest] = script
         return script
 
+    def bodies(self) -> list[bytes]:
+        """All bodies; those used last come last."""
+        return [script.body for script in self._scripts.values()]
+
     def forget(self, digest: bytes) -> None:
         """Keep this one no longer."""
         script = self._scripts.pop(digest, None)

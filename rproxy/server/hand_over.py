@@ -1,8 +1,9 @@
 """Handing clients over to the workers of another rproxy, which goes on with them on the connections that they have.
 
 Each heir has a socket pair, of which a worker that ends has this end. A message is JSON: a client, with its socket and,
-where there is any, a file with what it has sent beyond the commands that were taken; or topics that clients to come are
-subscribed to. A client is handed over between two commands: everything before has been answered and sent.
+where there is any, a file with what it has sent beyond the commands that were taken; or what clients to come rely on:
+topics that they are subscribed to, or a file with the scripts that they have sent. A client is handed over between two
+commands: everything before has been answered and sent.
 """
 
 from __future__ import annotations
@@ -52,20 +53,34 @@ class HandOver:
         """Hand over everyone who comes to the end of a command within ``seconds``."""
         loop = asyncio.get_running_loop()
         self._began = loop.time()
+        self._announce_scripts()
         self._announce_topics()
         while self._heirs and loop.time() < self._began + seconds:
             if not any(listener.connections for listener in self._listeners):
                 break
-            for listener in self._listeners:
-                for number, connection in enumerate(list(listener.connections)):
-                    self._look_at(connection, listener, loop.time())
-                    if number % AT_ONCE == AT_ONCE - 1:
-                        await asyncio.sleep(0)
+            waiting = [connection for listener in self._listeners for connection in listener.connections]
+            for start in range(0, len(waiting), AT_ONCE):
+                # Those that are held first: they have come to the end of a command meanwhile.
+                for connection in [*self._settled, *waiting[start : start + AT_ONCE]]:
+                    self._look_at(connection, loop.time())
+                await asyncio.sleep(0)
             await asyncio.sleep(ROUND)
         self._release_all()
         for heir in self._heirs:
             heir.close()
         log.info("%d clients were handed over", self._count)
+
+    def _announce_scripts(self) -> None:
+        if not self._listeners:
+            return
+        listener = self._listeners[0]  # all of a worker have the same
+        bodies = [body.decode("latin-1") for body in listener.dispatcher.context.scripts.bodies()]
+        if not bodies:
+            return
+        message = json.dumps({"listener": listener.name, "scripts": len(bodies)}).encode()
+        for heir in self._heirs:
+            with suppress(OSError):  # then EVALSHA finds those alone that the nodes have
+                _send(heir, message, [], json.dumps(bodies).encode())
 
     def _announce_topics(self) -> None:
         for listener in self._listeners:
@@ -82,18 +97,19 @@ class HandOver:
                     with suppress(OSError):  # then their clients may miss a message
                         heir.send(message)
 
-    def _look_at(self, connection: DownstreamConnection, listener: Listener, now: float) -> None:
+    def _look_at(self, connection: DownstreamConnection, now: float) -> None:
         """Hand a client over if it is between two commands; have it come there if it is not."""
         session = connection.session
         if connection.is_finishing or connection.transport is None:
             return
+        listener: Listener = connection.listener
         if listener.tls is not None:
             self._end_politely(connection)
             return
         if session.suspend is not None and connection not in self._suspending:
-            self._suspend(connection, listener)
+            self._suspend(connection)
         if connection in self._suspended:
-            self._send(connection, listener)
+            self._send(connection)
             return
         if session.is_held and connection not in self._held:
             return
@@ -104,9 +120,9 @@ class HandOver:
         elif connection in self._held or connection.replies.pending():
             self._hold(connection)
             if connection in self._settled:
-                self._send(connection, listener)
+                self._send(connection)
         else:
-            self._send(connection, listener)
+            self._send(connection)
 
     def _end_politely(self, connection: DownstreamConnection) -> None:
         """Close a client right behind a reply, so that it notices before its next command, or when it is idle."""
@@ -120,10 +136,12 @@ class HandOver:
         self._held[connection] = connection.replies.open()
         connection.session.settle(lambda: self._settled.add(connection))
 
-    def _suspend(self, connection: DownstreamConnection, listener: Listener) -> None:
+    def _suspend(self, connection: DownstreamConnection) -> None:
         """Have a blocked client wait no more; it goes on to wait at the heir, which gets its command."""
         suspend = connection.session.suspend
-        if suspend is not None and is_movable(connection.session, listener.dispatcher.context, may_wait=True):
+        if suspend is not None and is_movable(
+            connection.session, connection.listener.dispatcher.context, may_wait=True
+        ):
             self._suspending.add(connection)
             suspend(lambda command: self._suspended.update({connection: command}))
 
@@ -148,7 +166,7 @@ class HandOver:
         for connection in list(self._suspended):
             self._wait_again(connection)
 
-    def _send(self, connection: DownstreamConnection, listener: Listener) -> None:
+    def _send(self, connection: DownstreamConnection) -> None:
         if connection.unsent():
             return
         unread = self._suspended.get(connection, b"") + connection.unread()
@@ -159,7 +177,9 @@ class HandOver:
         if heir is None:
             return
         try:
-            _send(heir, listener.name, connection, unread)
+            session = connection.session
+            message = json.dumps({"listener": connection.listener.name, "session": describe(session)}).encode()
+            _send(heir, message, [session.descriptor], unread)
         except BlockingIOError:
             return  # it has much to take: in a later round
         except OSError as error:
@@ -174,13 +194,12 @@ class HandOver:
         connection.leave()
 
 
-def _send(heir: socket.socket, listener_name: str, connection: DownstreamConnection, unread: bytes) -> None:
-    session = connection.session
-    message = json.dumps({"listener": listener_name, "session": describe(session)}).encode()
-    if not unread:
-        socket.send_fds(heir, [message], [session.descriptor])
+def _send(heir: socket.socket, message: bytes, descriptors: list[int], content: bytes) -> None:
+    """Send a message with descriptors, and ``content``, where there is any, in a file after them."""
+    if not content:
+        socket.send_fds(heir, [message], descriptors)
         return
     with tempfile.TemporaryFile() as file:
-        file.write(unread)
+        file.write(content)
         file.flush()
-        socket.send_fds(heir, [message], [session.descriptor, file.fileno()])
+        socket.send_fds(heir, [message], [*descriptors, file.fileno()])

@@ -63,6 +63,9 @@ class Heritage:
                 os.close(descriptor)
         elif "topics" in message:
             self._expect(message["topics"], listener)
+        elif "scripts" in message:
+            for body in json.loads(_content_of(descriptors[0])):
+                listener.dispatcher.context.scripts.remember(body.encode("latin-1"))
         else:
             sock, *rest = descriptors
             unread = b"".join(map(_content_of, rest))

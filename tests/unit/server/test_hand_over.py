@@ -144,6 +144,18 @@ async def test_who_is_blocked_goes_on_to_wait_elsewhere(pair: Pair, node: FakeNo
     pair.heritage.close()
 
 
+async def test_scripts_are_known_elsewhere(pair: Pair) -> None:
+    bodies = [b"return 1", b"return '\xff'"]
+    for body in bodies:
+        pair.old.context.scripts.remember(body)
+    client = await pair.old.client()
+    await client.call("GET", "a")
+    await pair.hand_over()
+    await pair.new.until(lambda: pair.new.listener.connections)
+    assert pair.new.context.scripts.bodies() == bodies
+    pair.heritage.close()
+
+
 async def test_without_anybody_to_take_them_clients_are_served_on(
     pair: Pair, node: FakeNode, gate: asyncio.Event, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -26,7 +26,7 @@ AT_ONCE = 64
 """Clients that are looked at before those who go on have their turn."""
 UNREAD_MOST = 8 * 1024**2
 """Bytes that may go with a client: who is in the middle of a larger command comes to its end first."""
-SUBSCRIBERS_AFTER = 0.3
+SUBSCRIBERS_AFTER = 1.0
 """Seconds that the heirs have to subscribe to the topics of clients to come, so that these miss nothing."""
 QUIET = 1.0
 """Seconds of silence after which a client that cannot be handed over (TLS) is taken for idle."""

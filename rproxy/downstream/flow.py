@@ -15,7 +15,7 @@ def bounds(limit: int) -> tuple[int, int]:
 
     The rest is for what comes before a node can be stopped, and for copies on their way.
     """
-    return limit * 3 // 4, limit // 2
+    return max(limit * 3 // 4, 1), max(limit // 2, 1)
 
 
 def reply_size(before: int, passed: int, replies: int, begun: int) -> int:

@@ -14,6 +14,9 @@ from tests.support.forms import forms
 OUTBOXES = forms("transport.outbox")
 FLIGHTS = forms("upstream.in_flight")
 REPLY_QUEUES = forms("downstream.reply_queue")
+PIECE = 262144
+LARGE = (70_000, 131_072, 300_000, 1_100_000)
+"""Around where a chain of blocks begins, and a block of it ends."""
 SIZES = (0, 1, 30, 200, 2047, 2048, 2049, 5000)
 """Around what is kept inline, in a pooled block, and sent without a copy."""
 
@@ -23,9 +26,11 @@ def outbox(data: bytes) -> None:
     source = Source(data)
     retains = bool(source.below(2))
     boxes = [module.Outbox(retains) for module in OUTBOXES]
-    kept, sent, serial = b"", 0, 0
+    kept, sent, gone, serial = b"", 0, 0, 0
     while source.has_more():
-        step, size = source.of("wwtarc"), source.of(SIZES) + source.below(4)
+        step, size = source.of("wwtarcp"), source.of(SIZES) + source.below(4)
+        if size == 3 and len(kept) < 4_000_000:
+            size = source.of(LARGE)
         if step in "wa":
             serial += 1
             block = bytes([serial % 251]) * size
@@ -35,9 +40,11 @@ def outbox(data: bytes) -> None:
                 else:
                     box.append(bytearray(b"<" + block + b">"), 1, 1 + size)
             kept += block
-        elif step == "t":
-            assert [box.take() for box in boxes] == [kept[sent:]] * len(boxes)
-            kept, sent = (kept, len(kept)) if retains else (b"", 0)
+        elif step in "tp":
+            taken = kept[sent:] if step == "t" else kept[sent : sent + PIECE]
+            assert [box.take() if step == "t" else box.take_piece() for box in boxes] == [taken] * len(boxes)
+            gone += len(taken)
+            kept, sent = (kept, sent + len(taken)) if retains else (kept[len(taken) :], 0)
         elif step == "r":
             size = min(size, len(kept) + 1)
             assert {box.release(size) for box in boxes} == {size <= sent}
@@ -48,7 +55,8 @@ def outbox(data: bytes) -> None:
             kept, sent = b"", 0
         for box in boxes:
             assert (box.size(), box.sent(), box.unsent()) == (len(kept), sent, len(kept) - sent)
-            assert box.copy(0, len(kept)) == kept
+            assert box.gone == gone
+            assert not retains or box.copy(0, len(kept)) == kept
 
 
 def in_flight(data: bytes) -> None:

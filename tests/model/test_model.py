@@ -70,7 +70,7 @@ class Proxy(RuleBasedStateMachine):
 
     @initialize(
         in_flight=st.sampled_from([2, 8, 1000]),
-        output=st.sampled_from([1, 200, 1 << 20]),
+        output=st.sampled_from([1, 1000, 1 << 26]),
         parked=some,
         accepts=st.sampled_from([True, True, True, False, None]),
     )

@@ -17,7 +17,7 @@ def proxy() -> Iterator[Proxy]:
 
 
 def test_what_was_said_not_to_be_executed_is_not_sent_when_the_connection_opens_after_all(proxy: Proxy) -> None:
-    proxy.start(in_flight=8, output=1000, parked=2, accepts=None)
+    proxy.start(in_flight=8, output=1 << 26, parked=2, accepts=None)
     proxy.writes(count=2, cut=0, key=b"{a}x", who=0)
     proxy.waits(seconds=5.1)
     assert [reply.split(b" ")[0] for _, reply in proxy.clients[0].done] == [b"-CLUSTERDOWN"] * 2
@@ -27,7 +27,7 @@ def test_what_was_said_not_to_be_executed_is_not_sent_when_the_connection_opens_
 
 
 def test_a_new_topology_lets_nobody_overtake_what_the_former_owner_has_yet_to_redirect(proxy: Proxy) -> None:
-    proxy.start(in_flight=8, output=1000, parked=2, accepts=True)
+    proxy.start(in_flight=8, output=1 << 26, parked=2, accepts=True)
     proxy.begins_to_move(tag=b"b", which=0)
     proxy.writes(count=1, cut=0, key=b"{b}x", who=0)
     proxy.ends_moving(tag=b"b")
@@ -41,7 +41,7 @@ def test_a_new_topology_lets_nobody_overtake_what_the_former_owner_has_yet_to_re
 
 
 def test_a_former_owner_that_is_gone_is_not_waited_for(proxy: Proxy) -> None:
-    proxy.start(in_flight=8, output=1000, parked=2, accepts=True)
+    proxy.start(in_flight=8, output=1 << 26, parked=2, accepts=True)
     proxy.writes(count=1, cut=0, key=b"{b}x", who=0)
     proxy.has_faults = True
     former = proxy.nodes.pop(1)
@@ -58,7 +58,7 @@ def test_a_former_owner_that_is_gone_is_not_waited_for(proxy: Proxy) -> None:
 
 
 def test_of_what_came_at_one_moment_what_has_been_at_a_node_goes_first(proxy: Proxy) -> None:
-    proxy.start(in_flight=2, output=1000, parked=2, accepts=True)
+    proxy.start(in_flight=2, output=1 << 26, parked=2, accepts=True)
     proxy.begins_to_move(tag=b"b", which=0)
     proxy.transacts(cut=0, key=b"{a}x", who=0)
     proxy.writes(count=2, cut=0, key=b"{b}x", who=0)

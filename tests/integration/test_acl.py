@@ -190,6 +190,41 @@ def test_a_user_gets_what_redis_would_give_it(user: str, pair: tuple[RawClient, 
     assert len(denied) > 5
 
 
+ODD_PATHS = """
+gEt zz|OBJECT ENCODING zz|object help|MEMORY USAGE zz|XINFO STREAM zz|DUMP zz|RESTORE zz 0 x|LCS app:{1} zz{1}
+SINTERCARD 1 zz|SINTERCARD 2 app:{1} zz{1}|LMPOP 1 zz LEFT|ZMPOP 1 zz MIN|ZDIFFSTORE app:{1} 1 zz{1}
+GEORADIUS shared:{1} 0 0 1 m STORE app:{1}|BLPOP zz 0.01|BLMPOP 0.01 1 zz LEFT|WATCH zz|WATCH app:1 zz
+MIGRATE h 1 zz 0 10|MSETNX app:{1} x zz{1} y|BITOP NOT zz{1} app:{1}|EVAL_RO return{} 1 zz|EVALSHA abc 1 zz
+EVALSHA_RO abc 1 zz|FCALL f 1 zz|FCALL_RO f 1 zz|SCRIPT LOAD x|SCRIPT FLUSH|FUNCTION LIST|CLIENT KILL ID 99
+CLIENT KILL 1.2.3.4:5|CLIENT KILL USER x|CLIENT PAUSE 0|CLIENT UNPAUSE|CLIENT NO-EVICT on|CLIENT UNBLOCK 99
+CONFIG GET maxmemory|CONFIG RESETSTAT|SLOWLOG LEN|LATENCY RESET|COMMAND GETKEYS GET zz|ACL CAT nosuch
+ACL DRYRUN x y|SORT app:{l} STORE zz{l}|SORT_RO zz|XREAD STREAMS zz 0|XREAD STREAMS app:{1} zz{1} 0 0
+XREADGROUP GROUP g c STREAMS zz >|TOUCH zz|SPUBLISH zz 1|SSUBSCRIBE zz|ZUNION 2 app:{1} zz{1}
+ZRANGESTORE zz{1} app:{1} 0 1|RENAME app:{1} zz{1}|SMOVE app:{1} zz{1} x
+"""
+
+
+@needs_7
+@pytest.mark.parametrize("user", sorted(USERS.keys() - {"off", "default", "anypass"}))
+def test_no_odd_path_leads_past_its_rules(
+    user: str, server: EmbeddedRedis, guarded: Proxy, cluster: EmbeddedCluster
+) -> None:
+    """The same commands are denied, as arrays, as inline commands, and when they are queued."""
+    denied = 0
+    for command in ODD_PATHS.replace("\n", "|").strip("|").split("|"):
+        verdicts = []
+        for port in (server.port, guarded.port):
+            for before, send in (("PING", pack(*command.split())), ("PING", f"{command}\r\n".encode()), ("MULTI", b"")):
+                with RawClient(port) as client:
+                    assert client.command("AUTH", user, "pw") == b"+OK\r\n"
+                    client.command(before)
+                    client.send(send or pack(*command.split()))
+                    verdicts.append(client.read_reply().startswith(b"-NOPERM "))
+        assert verdicts[:3] == verdicts[3:], (command, verdicts)
+        denied += verdicts[0]
+    assert denied > 5
+
+
 def arguments_of(name: bytes, count: int) -> list[str]:
     words = name.decode().split("|")
     return words + list(islice(cycle(["a1", "b1", "1", "c"]), count - len(words)))

@@ -12,6 +12,7 @@ from rproxy.downstream.reply_queue import ReplyQueue
 from rproxy.resp import encode
 from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
 from rproxy.transport.connection import Connection
+from rproxy.transport.phase import Phase
 
 if TYPE_CHECKING:
     from rproxy.downstream.listener import Listener
@@ -90,6 +91,15 @@ class DownstreamConnection(Connection):
         self.replies.most, self._pause_at = bounds(self._output_limit)
         self._look()
 
+    @property
+    def phase(self) -> Phase:
+        """Where it is in its life (``transport.phase.DOWNSTREAM``)."""
+        if self.replies.is_closed:
+            return Phase.CLOSED
+        if self.is_finishing:
+            return Phase.FINISHING
+        return Phase.THROTTLED if self.is_throttled else Phase.OPEN
+
     def on_bytes(self, chunk: Chunk, start: int, end: int) -> int:
         """Dispatch every whole command, as far as there is room for their replies."""
         session = self.session
@@ -102,6 +112,8 @@ class DownstreamConnection(Connection):
                 scanner = self.listener.scanner
         position = start
         self.heard_at = self.turn.now
+        if self.is_finishing:
+            return end  # a socket that is no longer read may still say its last when it breaks
         if self._waits(end - start):
             return start
         room = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp.wire import Chunk, ReplyScanner
 from rproxy.transport.connection import Connection
+from rproxy.transport.phase import Phase, upstream_phase
 from rproxy.upstream.failure import GARBAGE, LOST, Failure
 from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.request import Request
@@ -81,6 +82,11 @@ class UpstreamConnection(Connection):
         self._relayed_stats: CommandStats | None = None
         self._relayed_since = 0.0
         self._stalled_for = 0.0
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is in its life (``transport.phase.UPSTREAM``)."""
+        return upstream_phase(self.is_open, self.was_open)
 
     def send(
         self,

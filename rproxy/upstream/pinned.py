@@ -14,6 +14,7 @@ from rproxy.errors import RproxyError
 from rproxy.resp import encode
 from rproxy.resp.wire import Chunk, ReplyScanner
 from rproxy.transport.connection import Connection
+from rproxy.transport.phase import Phase, upstream_phase
 
 if TYPE_CHECKING:
     from rproxy.upstream.pool import Pool
@@ -50,6 +51,11 @@ class PinnedConnection(Connection):
         self._asked: deque[tuple[int, Then]] = deque()
         self._answers: list[bytes] = []
         self.ask(_CLIENT_ID, 1, self._on_client_id)
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is in its life (``transport.phase.UPSTREAM``)."""
+        return upstream_phase(self.is_open, self.was_open)
 
     def ask(self, data: bytes, replies: int, then: Then) -> None:
         """Send ``data``, commands that get as many ``replies``, now or when the connection is there."""

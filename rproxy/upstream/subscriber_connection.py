@@ -15,6 +15,7 @@ from rproxy.topology.slots import hash_slot
 from rproxy.topology.snapshot import Endpoint
 from rproxy.transport.connection import Connection, Traffic, Turn
 from rproxy.transport.outbox import Outbox
+from rproxy.transport.phase import Phase
 from rproxy.upstream.subscription import Kind, PushError, Topic, strings_of
 
 _PING = b"ping"
@@ -60,6 +61,11 @@ class SubscriberConnection(Connection):
         self.heard_at = turn.now
         self.is_pinged = False
         self.is_open = True
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is in its life (``transport.phase.SUBSCRIBER``)."""
+        return Phase.OPEN if self.is_open else Phase.CLOSED
 
     def subscribe(self, topic: Topic) -> None:
         """Ask for the topic."""

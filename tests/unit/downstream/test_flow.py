@@ -36,4 +36,4 @@ def test_at_least_one_command_gets_on_and_never_too_many(size: int, room: int, m
 @given(st.integers(1, 1 << 40))
 def test_the_bounds_are_inside_the_limit(limit: int) -> None:
     nodes_wait, commands_wait = bounds(limit)
-    assert commands_wait <= nodes_wait < limit
+    assert 0 < commands_wait <= nodes_wait <= limit

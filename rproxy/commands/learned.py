@@ -76,6 +76,7 @@ class _Described:
         self.subcommands: list[Entry] = list(entry[9]) if has_details else []
 
     def spec(self, index: int, subcommands: list[CommandSpec]) -> CommandSpec:
+        """The row of the command table at ``index``, a container of ``subcommands`` if there are any."""
         find = self._finder()
         has_keys = find is not None or self.first > 0
         request, response = self._policies(has_keys)

@@ -6,6 +6,8 @@ the endpoint's connection as the bytes that came. All else becomes a ``Command``
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rproxy.commands.lookup import CommandError, check_arity, resolve
 from rproxy.commands.spec import CommandSpec
 from rproxy.dispatch.client_options import sink_of
@@ -18,6 +20,7 @@ from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
 from rproxy.dispatch.split import copy_fragments, send_fragments
 from rproxy.dispatch.split_reply import SplitReply
+from rproxy.dispatch.upload import Upload, begin_upload
 from rproxy.dispatch.whole import handle_whole
 from rproxy.resp.wire import RequestScanner
 from rproxy.upstream.sink import Sink
@@ -48,6 +51,12 @@ class Dispatcher:
         session.last_command = spec
         if spec is None or not spec.has_fixed_keys or not self._send_directly(spec, session, sink, token, scanner):
             self._dispatch_slowly(spec, session, sink, token, scanner)
+
+    def upload(
+        self, session: Session, sink: Sink, open_place: Callable[[], int], scanner: RequestScanner
+    ) -> Upload | None:
+        """Hand on the large command that is being scanned as it comes; ``None`` if it has to be there whole."""
+        return begin_upload(self.context, session, sink, open_place, scanner)
 
     def _send_directly(
         self, spec: CommandSpec, session: Session, sink: Sink, token: int, scanner: RequestScanner

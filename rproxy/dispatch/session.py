@@ -53,6 +53,12 @@ class Client(Protocol):
     def trust(self, is_trusted: bool) -> None:
         """Whether the client may send commands of any size, as one may that has authenticated."""
 
+    def pause(self) -> None:
+        """Read no more until ``read_on``."""
+
+    def read_on(self) -> None:
+        """Go on with what has come of a command that is handed on as it comes, and read more."""
+
     def push(self, data: bytes) -> None:
         """Send ``data``, one whole push message, between replies. A client that does not take them is closed."""
 

@@ -30,7 +30,9 @@ cdef class DownstreamConnection(Connection):
     cdef long long _progress
     cdef double _progress_at
     cdef list _pushes
+    cdef object _upload
     cpdef Py_ssize_t unsent(self) except -1
+    cdef Py_ssize_t _on_part(self, RequestScanner scanner, object chunk, Py_ssize_t start, Py_ssize_t end) except -1
     @cython.locals(unsent=cython.Py_ssize_t)
     cdef bint _waits(self, Py_ssize_t size) except -1
     cdef Py_ssize_t _interrupt(self, Py_ssize_t position, Py_ssize_t end) except -1
@@ -39,3 +41,4 @@ cdef class DownstreamConnection(Connection):
 cdef int _COMMAND
 cdef int _NEED_MORE
 cdef int _MALFORMED
+cdef Py_ssize_t _LARGE

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rproxy.dispatch.session import Session
+from rproxy.dispatch.upload import Upload
 from rproxy.downstream.flow import FIRST_GUESS, bounds, reply_size, window
 from rproxy.downstream.reply_queue import ReplyQueue
 from rproxy.resp import encode
@@ -22,6 +23,8 @@ _NEED_MORE = NEED_MORE
 _MALFORMED = MALFORMED
 _HELD_MOST = 1024 * 1024
 """Bytes read ahead of a client whose commands wait; no more is read from it beyond."""
+_LARGE = 1024 * 1024
+"""Bytes from which on a command is handed on as it comes, if it can be."""
 _LOOK_AFTER = 1024 * 1024
 """Bytes of replies after which the size of the next ones is guessed anew."""
 REASONS = {
@@ -55,6 +58,7 @@ class DownstreamConnection(Connection):
         "_seen_passed",
         "_settling",
         "_strict_scanner",
+        "_upload",
         "_window",
         "heard_at",
         "is_finishing",
@@ -83,6 +87,7 @@ class DownstreamConnection(Connection):
         self._progress = 0
         self._progress_at = 0.0
         self._pushes: list[bytes] | None = None
+        self._upload: Upload | None = None
         self.renew_limits()
 
     def renew_limits(self) -> None:
@@ -115,7 +120,7 @@ class DownstreamConnection(Connection):
         if self.is_finishing:
             return end  # a socket that is no longer read may still say its last when it breaks
         if self._waits(end - start):
-            return start
+            return start if self._upload is None else self._upload.take(chunk, start, end)
         room = 0
         while position < end:
             if room == 0:
@@ -125,8 +130,7 @@ class DownstreamConnection(Connection):
                     break
             status = scanner.next(chunk, position, end)
             if status == _NEED_MORE:
-                self._keep_scanner(scanner)
-                return position
+                return self._on_part(scanner, chunk, position, end)
             if status == _COMMAND:
                 dispatcher.dispatch(session, replies, replies.open(), scanner)
                 room -= 1
@@ -140,10 +144,21 @@ class DownstreamConnection(Connection):
         self._scanner = None
         return position
 
+    def _on_part(self, scanner: RequestScanner, chunk: Chunk, start: int, end: int) -> int:
+        """Keep the beginning of a command, or hand it on if it is large; up to where it is used up."""
+        if scanner.needed > _LARGE and scanner.missing() == 1:
+            self._upload = self._dispatcher.upload(self.session, self.replies, self.replies.open, scanner)
+            if self._upload is not None:
+                scanner.restart()
+                self._scanner = None
+                return start
+        self._keep_scanner(scanner)
+        return start
+
     def _waits(self, size: int) -> bool:
         """Whether the ``size`` bytes in the inbox have to wait: for a reply, or for room."""
         if self.session.is_held:
-            if size > _HELD_MOST:
+            if size > _HELD_MOST and (self._upload is None or not self._upload.takes):
                 self._throttle()
             return True
         unsent = self.unsent()
@@ -209,6 +224,19 @@ class DownstreamConnection(Connection):
 
     def release(self) -> None:
         """Go on with what was left in the inbox."""
+        self._upload = None
+        self.turn.loop.call_soon(self._go_on)
+
+    def is_mid_upload(self) -> bool:
+        """Whether a command is handed on of which the rest has yet to come."""
+        return self._upload is not None and not self._upload.is_whole
+
+    def pause(self) -> None:
+        """Read no more until ``read_on``."""
+        self._throttle()
+
+    def read_on(self) -> None:
+        """Go on with a command that is handed on as it comes."""
         self.turn.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
@@ -367,6 +395,9 @@ class DownstreamConnection(Connection):
         """Take no more commands; close when the last reply has been sent."""
         if self.is_finishing:
             return
+        if self.is_mid_upload():
+            self.close()  # the rest of the command will not be read
+            return
         self.is_finishing = True
         self._watch(True)
         if self.transport is not None:
@@ -375,7 +406,7 @@ class DownstreamConnection(Connection):
 
     def on_eof(self) -> None:
         """The client will send no more: it still gets its replies, unless it waits for something yet to happen."""
-        if self.session.is_held:
+        if self.session.is_held and self._upload is None:
             self.close()
         else:
             self.finish()

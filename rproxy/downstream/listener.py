@@ -224,7 +224,7 @@ class Listener:
         self._idle_checked_at = now
         for connection in list(self.connections):
             is_silent = now - connection.heard_at > limit and connection.session.subscriber is None
-            if is_silent and not connection.replies.pending():
+            if is_silent and (not connection.replies.pending() or connection.is_mid_upload()):
                 connection.close()
 
     def finish(self, *, keeps_socket: bool = False) -> None:

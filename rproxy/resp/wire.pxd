@@ -39,6 +39,7 @@ cdef class RequestScanner:
     cdef bint _is_done
     cpdef int next(self, object chunk, Py_ssize_t start, Py_ssize_t end) except -2
     cpdef object restart(self)
+    cpdef Py_ssize_t missing(self)
     cpdef bytes arg(self, Py_ssize_t index)
     cpdef list args(self)
     cpdef int slot(self, Py_ssize_t index) except -1

@@ -255,6 +255,13 @@ class RequestScanner:
         self._is_done = True
         return MALFORMED
 
+    def missing(self) -> int:
+        """How many arguments of the command that was begun have not come whole, as far as it is known.
+
+        -1 if what has come is not as rproxy would write it.
+        """
+        return self._expected - len(self._spans) if self._is_regular else -1
+
     def arg(self, index: int) -> bytes:
         """Argument ``index`` (0 is the command's name). Raises ``IndexError``."""
         start, end = self._spans[index]

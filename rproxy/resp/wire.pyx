@@ -247,6 +247,9 @@ cdef class RequestScanner:
         self._capacity = capacity
         return 0
 
+    cpdef Py_ssize_t missing(self):
+        return self._expected - self.argc if self._is_regular else -1
+
     cpdef bytes arg(self, Py_ssize_t index):
         if not 0 <= index < self.argc:
             raise IndexError(index)

@@ -53,6 +53,12 @@ LOST = Failure(
     Retry.IF_READ,
     "ERR upstream connection to {place} was lost ({reason}) after the command was sent: it may have been executed",
 )
+BROKEN_OFF = Failure(
+    "broken_off",
+    Fault.UPSTREAM,
+    Retry.NEVER,
+    "ERR upstream connection to {place} was lost ({reason}) before the command was whole: it was not executed",
+)
 GARBAGE = Failure(
     "garbage",
     Fault.UPSTREAM,
@@ -92,5 +98,16 @@ NO_TOPOLOGY = Failure(
 UNSERVED_SLOT = Failure("unserved_slot", Fault.UPSTREAM, Retry.NEVER, "CLUSTERDOWN Hash slot not served")
 NO_ROUTE = Failure("no_route", Fault.CLIENT, Retry.NEVER, "ERR no route for this key: no prefix matches")
 
-FAILURES = (LOST, GARBAGE, TIMEOUT, UNREACHABLE, QUEUE_FULL, PINS_FULL, NO_TOPOLOGY, UNSERVED_SLOT, NO_ROUTE)
+FAILURES = (
+    LOST,
+    BROKEN_OFF,
+    GARBAGE,
+    TIMEOUT,
+    UNREACHABLE,
+    QUEUE_FULL,
+    PINS_FULL,
+    NO_TOPOLOGY,
+    UNSERVED_SLOT,
+    NO_ROUTE,
+)
 """All rows."""

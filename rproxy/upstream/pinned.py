@@ -14,6 +14,7 @@ from rproxy.errors import RproxyError
 from rproxy.resp import encode
 from rproxy.resp.wire import Chunk, ReplyScanner
 from rproxy.transport.connection import Connection
+from rproxy.transport.outbox import Outbox
 from rproxy.transport.phase import Phase, upstream_phase
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class PinnedConnection(Connection):
         self._replies = ReplyScanner()
         self._asked: deque[tuple[int, Then]] = deque()
         self._answers: list[bytes] = []
+        self._when_sent: Callable[[], None] | None = None
+        self.outbox = Outbox()  # nothing is sent again from here
         self.ask(_CLIENT_ID, 1, self._on_client_id)
 
     @property
@@ -62,6 +65,18 @@ class PinnedConnection(Connection):
         self._asked.append((replies, then))
         self.outbox.write(data)
         self.turn.mark(self)
+
+    def call_when_sent(self, then: Callable[[], None]) -> None:
+        """Call ``then``, once, when everything in the outbox has been sent."""
+        self._when_sent = then
+        self.awaits_sent = True
+
+    def on_sent(self) -> None:
+        """The outbox was sent."""
+        then, self._when_sent = self._when_sent, None
+        self.awaits_sent = False
+        if then is not None:
+            then()
 
     def _on_client_id(self, replies: list[bytes] | None) -> None:
         if replies is not None and replies[0].startswith(b":"):
@@ -85,8 +100,6 @@ class PinnedConnection(Connection):
             if len(self._answers) == count:
                 self._asked.popleft()
                 answers, self._answers = self._answers, []
-                if not self._asked:
-                    self.outbox.release(self.outbox.sent())
                 then(answers)
                 if not self.is_open:
                     return end

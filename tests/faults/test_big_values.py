@@ -7,11 +7,13 @@ import socket
 import threading
 
 from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.topology.slots import hash_slot
 from tests.support import figures
 from tests.support.client import RawClient, pack
 from tests.support.load import Load
 from tests.support.memory import Peak
 from tests.support.proxy import Proxy
+from tests.support.resharding import move_slots
 from tests.support.waiting import await_true
 
 MIB = 2**20
@@ -135,21 +137,57 @@ def test_a_client_that_others_wait_behind_is_closed(cluster: EmbeddedCluster, pr
         assert len(slow.read_to_end()) < 96 * MIB
 
 
-def set_big(cluster: EmbeddedCluster, proxy: Proxy, size: int) -> tuple[Load, Peak]:
+def set_big(cluster: EmbeddedCluster, proxy: Proxy, size: int, most: int) -> tuple[Load, Peak]:
     value = pattern(size)
     with others(proxy) as load, RawClient(proxy.port, timeout=PATIENCE) as client:
         load.go_on(0.3)
+        commands = pack("SET", "big", "before") + pack("SET", "big", value) + pack("STRLEN", "big")
         with Peak(proxy.pid) as memory:
-            sending = threading.Thread(target=client.send, args=(pack("SET", "big", value),))
+            sending = threading.Thread(target=client.send, args=(commands,))
             sending.start()
-            assert client.read_reply() == b"+OK\r\n"
+            assert [client.read_reply() for _ in range(3)] == [b"+OK\r\n", b"+OK\r\n", b":%d\r\n" % size]
             sending.join()
     assert undisturbed(load)
+    assert memory.growth < most
     with RawClient(cluster.primary_of("big").port, timeout=PATIENCE) as direct:
         direct.send(pack("GET", "big"))
         assert received(direct, size) == hashlib.sha256(value).hexdigest()
     return load, memory
 
 
-def test_a_large_value_is_written(cluster: EmbeddedCluster, proxy: Proxy) -> None:
-    set_big(cluster, proxy, 32 * MIB)
+def test_a_large_value_is_written_in_little_memory(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    set_big(cluster, proxy, 96 * MIB, 48 * MIB)
+
+
+@figures.whole_suite
+def test_a_very_large_value_is_written_in_little_memory(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    load, memory = set_big(cluster, proxy, 256 * MIB, 64 * MIB)
+    figures.note("values of 256 MB", "memory, written", f"{memory.growth / MIB:.0f} MiB")
+    figures.note(
+        "values of 256 MB", "99th percentile of other clients, written", f"{worst_percent(load) * 1000:.0f} ms"
+    )
+    assert worst_percent(load) < 0.5
+
+
+def test_half_a_large_command_is_never_executed_and_holds_up_nobody(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    command = pack("SET", "{k}big", pattern(8 * MIB))
+    with RawClient(proxy.port) as other:
+        with RawClient(proxy.port) as client:
+            client.send(command[: 5 * MIB])
+            await_true(lambda: proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == 1)
+            assert other.command("SET", "{k}small", "1") == b"+OK\r\n"
+        await_true(lambda: proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == 0)
+        assert other.command("EXISTS", "{k}big") == b":0\r\n"
+
+
+def test_a_large_value_finds_a_slot_that_has_moved(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
+    value = pattern(8 * MIB)
+    source, target = own_cluster.primary_of("k"), own_cluster.primary_of("other")
+    assert source is not target
+    with own_proxy.client() as client:
+        assert client.command("SET", "k", "1") == b"+OK\r\n"
+        move_slots([hash_slot(b"k")], source, target, own_cluster.nodes)
+        assert client.command("SET", "k", value) == b"+OK\r\n"
+        assert client.command("STRLEN", "k") == b":%d\r\n" % len(value)
+    with RawClient(target.port) as direct:
+        assert direct.command("STRLEN", "k") == b":%d\r\n" % len(value)

@@ -482,3 +482,75 @@ async def test_replies_of_rproxys_own_stop_a_batch_too(make: Callable[..., Downs
     first = await client.reply()
     for _ in range(count - 1):
         assert await client.reply() == first
+
+
+# -- large commands
+
+VALUE = b"v" * 3_000_000
+
+
+async def test_a_large_command_leaves_on_a_connection_of_its_own_between_its_neighbours(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    client = await make().client()
+    client.send(pack("GET", "b") + pack("SET", "b", VALUE) + pack("GET", "b"))
+    assert [await client.reply() for _ in range(3)] == [b"$1\r\nb\r\n", b"+OK\r\n", b"$1\r\nb\r\n"]
+    asked = [[command[0] for command in peer.commands] for peer in nodes[0].peers]
+    assert asked[1] == [b"CLIENT", b"EXISTS", b"ASKING", b"SET"]
+    assert (b"SET", b"b", VALUE) in nodes[0].received
+
+
+async def test_a_command_with_more_behind_its_large_argument_comes_whole(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    client = await make().client()
+    client.send(pack("SET", "b", VALUE, "EX", "10"))
+    assert await client.reply() == b"+OK\r\n"
+    assert [command[0] for command in nodes[0].received] == [b"SET"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reply"),
+    [
+        (b"-MOVED 3300 %b\r\n", b"-TRYAGAIN the slot moved while the command was on its way: it was not executed\r\n"),
+        (b"-OOM no\r\n", b"-OOM no\r\n"),
+    ],
+)
+async def test_an_error_after_a_large_command_is_the_clients_and_a_move_is_learned(
+    make: Callable[..., Downstream], nodes: list[FakeNode], answer: bytes, reply: bytes
+) -> None:
+    nodes[0].answers["SET"] = answer.replace(b"%b", str(nodes[1].endpoint).encode())
+    client = await make().client()
+    assert await client.call("SET", "b", VALUE) == reply
+    assert await client.call("GET", "b") == b"$1\r\nb\r\n"
+    assert nodes[1].count("GET") == (1 if answer.startswith(b"-MOVED") else 0)
+
+
+async def test_a_large_command_whose_node_is_lost_was_not_executed_and_the_next_one_is_understood(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make()
+    client = await downstream.client()
+    data = pack("SET", "b", VALUE)
+    client.send(data[:-1_000_000])
+    await downstream.until(lambda: nodes[0].count("ASKING"))
+    nodes[0].peers[-1].close()
+    await downstream.until(lambda: downstream.clusters["main"].pinned()[0] == 0)
+    client.send(data[-1_000_000:] + pack("PING"))
+    reply = await client.reply()
+    assert b"was lost" in reply
+    assert reply.endswith(b"before the command was whole: it was not executed\r\n")
+    assert await client.reply() == b"+PONG\r\n"
+
+
+async def test_a_client_that_leaves_within_a_large_command_leaves_nothing_behind(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make()
+    client = await downstream.client()
+    client.send(pack("SET", "b", VALUE)[:-1])
+    await downstream.until(lambda: nodes[0].count("ASKING"))
+    client.end_sending()
+    assert await client.rest() == b""
+    await downstream.until(lambda: downstream.clusters["main"].pinned() == (0, 0))
+    assert nodes[0].count("SET") == 0

@@ -283,3 +283,19 @@ def test_a_bulk_string_that_ends_wrongly_is_noticed_while_it_is_poured(wire: Mod
     assert scanner.pour(stream + end[:1], len(stream), len(stream) + 1) == (1 if end[:1] == b"\r" else -1)
     if end[:1] == b"\r":
         assert scanner.pour(stream + end, len(stream) + 1, len(stream) + 2) == -1
+
+
+@pytest.mark.parametrize(
+    ("begun", "missing"),
+    [
+        (b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100\r\nvvv", 1),
+        (b"*5\r\n$3\r\nSET\r\n$1\r\na\r\n$100\r\nvvv", 3),
+        (b"*3\r\n$3\r\nSET\r\n$1\r\nax\n$100\r\nvvv", -1),
+        (b"SET a", 0),
+    ],
+)
+@each_form
+def test_it_is_known_how_many_arguments_are_missing(wire: ModuleType, begun: bytes, missing: int) -> None:
+    scanner = wire.RequestScanner()
+    assert scanner.next(begun, 0, len(begun)) == wire.NEED_MORE
+    assert scanner.missing() == missing

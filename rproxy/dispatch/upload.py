@@ -1,0 +1,198 @@
+"""Commands whose last argument is large: handed to their node as it comes from the client, on a leased connection.
+
+A shared connection would be held up by a client that is slow to send. Earlier commands have been answered before, and
+the next one waits, as with every pinned connection. Once begun, a command cannot be sent elsewhere: so a small one asks
+for the node that serves its key first, and follows redirections. A client that leaves in the middle closes the
+connection: the node never executes half a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from rproxy.commands.spec import CommandSpec
+from rproxy.dispatch.context import Context
+from rproxy.dispatch.route import BoundRoute
+from rproxy.dispatch.session import Session
+from rproxy.resp import encode
+from rproxy.resp.wire import Chunk, RequestScanner
+from rproxy.topology.redirection import RedirectionKind, classify
+from rproxy.upstream.failure import BROKEN_OFF, LOST, TIMEOUT
+from rproxy.upstream.pinned import PinnedConnection
+from rproxy.upstream.pinned_call import PinnedCall
+from rproxy.upstream.sink import Sink
+
+ROOM = 4 * 1024**2
+"""Bytes that may wait for the node before no more is read from the client."""
+_ASKING = b"*1\r\n$6\r\nASKING\r\n"
+"""A slot that a node imports is served to who says so; any other command does not mind."""
+_MOVED = encode.error("TRYAGAIN the slot moved while the command was on its way: it was not executed")
+
+
+def begin_upload(
+    context: Context, session: Session, sink: Sink, open_place: Callable[[], int], scanner: RequestScanner
+) -> Upload | None:
+    """Begin with the command that ``scanner`` is in the middle of; ``None`` if it has to be there whole.
+
+    It can be handed on if it writes one key, its last argument alone is missing, and nothing stands in its way.
+    """
+    if scanner.missing() != 1 or scanner.argc < 2 or not session.is_plain:
+        return None
+    spec: CommandSpec | None = scanner.find(context.commands)
+    if spec is None or not (spec.has_fixed_keys and spec.is_plain and spec.is_write and spec.first_key == 1):
+        return None
+    key = scanner.arg(1)
+    route = context.only_route or context.route_of(key)
+    if route is None or not route.is_direct or not spec.least <= scanner.argc + 1 <= spec.most:
+        return None
+    session.last_command = spec
+    upload = Upload(context, session, sink, open_place(), spec, route, key, scanner.slot(1), scanner.needed)
+    upload.begin()
+    return upload
+
+
+class Upload:
+    """One such command. ``takes``: its bytes can be used up; ``is_whole``: all have come."""
+
+    def __init__(
+        self,
+        context: Context,
+        session: Session,
+        sink: Sink,
+        token: int,
+        spec: CommandSpec,
+        route: BoundRoute,
+        key: bytes,
+        slot: int,
+        size: int,
+    ) -> None:
+        self.takes = False
+        self._cluster = route.cluster
+        self._session = session
+        self._sink = sink
+        self._token = token
+        self._stats = self._cluster.stats_of(spec) if context.counts_commands else None
+        self._rest = size
+        self._whole_at = 0.0
+        self._answer = b""
+        self._connection: PinnedConnection | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._call = PinnedCall(
+            self._cluster,
+            slot,
+            lambda: encode.command([b"EXISTS", key]),
+            self._on_found,
+            is_resp3=session.protocol == 3,
+            patience=self._cluster.op_timeout,
+        )
+        for mirror in route.mirrors:
+            if mirror.wants(spec):
+                mirror.dropped += 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte of the command has come."""
+        return self._rest == 0
+
+    def begin(self) -> None:
+        """Have the earlier commands answered, then look for the node."""
+        self._session.at_close.add(self._leave)
+        self._session.settle(self._call.start)
+
+    def take(self, chunk: Chunk, start: int, end: int) -> int:
+        """Take more of the command from ``chunk[start:end]``; the position up to where it was used up."""
+        if not self.takes or self.is_whole:
+            return start
+        size = min(self._rest, end - start)
+        self._rest -= size
+        connection = self._connection
+        if connection is not None:
+            connection.outbox.append(chunk, start, start + size)
+            connection.turn.mark(connection)
+            backlog = connection.transport.backlog() if connection.transport is not None else 0
+            if not self.is_whole and connection.outbox.unsent() + backlog > ROOM and self._session.client is not None:
+                self._session.client.pause()
+                connection.call_when_sent(self._read_on)
+        if self.is_whole:
+            self._on_whole()
+        return start + size
+
+    def _on_found(self, connection: PinnedConnection | None, reply: bytes) -> None:
+        """The node is found, or there is none: then what is to come is dropped, and answered with the error."""
+        self.takes = True
+        self._connection = connection
+        if connection is None:
+            self._answer = reply
+        else:
+            connection.ask(_ASKING, 2, self._on_replies)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._session.client is not None:
+            self._session.client.read_on()
+
+    def _on_whole(self) -> None:
+        self._whole_at = self._cluster.turn.tick()
+        if self._answer:
+            self._finish(self._answer)
+        else:
+            loop = self._cluster.turn.loop
+            self._timer = loop.call_later(self._cluster.op_timeout, self._on_timeout)
+
+    def _on_replies(self, replies: list[bytes] | None) -> None:
+        """The node has answered, or the connection was lost."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        place = str(connection.pins.pool.endpoint)
+        if replies is None:
+            failure = LOST if self.is_whole else BROKEN_OFF
+            self._cluster.failures[failure.label] += 1
+            answer = failure.line(place, connection.reason)
+        else:
+            answer = self._followed(replies[-1], connection)
+        if not self.is_whole:
+            connection.close()
+            self._answer = answer
+            self._read_on()
+            return
+        connection.pins.give_back(connection)
+        self._finish(answer)
+
+    def _followed(self, reply: bytes, connection: PinnedConnection) -> bytes:
+        """The reply for the client: a redirection is followed by the next command, not by this one."""
+        endpoint = connection.pins.pool.endpoint
+        redirection = classify(reply, endpoint) if self._cluster.follows_redirections and reply[:1] == b"-" else None
+        if redirection is None or not redirection.kind.has_target:
+            return reply
+        self._cluster.redirections[redirection.kind.value] += 1
+        if redirection.kind is RedirectionKind.MOVED:
+            self._cluster.move_slot(redirection.slot, redirection.endpoint)
+        return _MOVED
+
+    def _on_timeout(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            self._finish(TIMEOUT.line(str(connection.pins.pool.endpoint)))
+
+    def _finish(self, answer: bytes) -> None:
+        self._end()
+        if self._stats is not None:
+            self._stats.record(answer.startswith(b"-"), self._cluster.turn.tick() - self._whole_at)
+        self._sink.deliver(self._token, answer, 0, len(answer))
+        self._session.release()
+
+    def _end(self) -> None:
+        self._session.at_close.discard(self._leave)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _leave(self) -> None:
+        """The client is gone."""
+        self._end()
+        self._call.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

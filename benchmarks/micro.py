@@ -23,6 +23,7 @@ import hiredis
 from rproxy.commands.lookup import COMMANDS
 from rproxy.config.models import ClusterConfig
 from rproxy.dispatch.fragments import Fragments
+from rproxy.dispatch.session import Session
 from rproxy.dispatch.split import send_fragments
 from rproxy.dispatch.split_reply import SplitReply
 from rproxy.downstream.reply_queue import ReplyQueue
@@ -217,11 +218,11 @@ def _split() -> Call:
     spec = COMMANDS.get(b"MGET")
     cluster = _cluster()
     downstream = Connection(cluster.turn, Traffic(), False)
-    queue, stats = ReplyQueue(downstream), CommandStats()
+    queue, stats, session = ReplyQueue(downstream), CommandStats(), Session(1, "", "", 0.0)
 
     def ask() -> None:
         fragments = Fragments(spec, scanner)
-        reply = SplitReply(spec.response_policy, fragments, queue, queue.open(), stats, cluster.turn)
+        reply = SplitReply(spec.response_policy, fragments, queue, queue.open(), stats, cluster.turn, session)
         send_fragments(cluster, spec, scanner, fragments, reply, 0)
 
     def answer() -> None:

@@ -130,7 +130,7 @@ class LimitsConfig(Section):
     """Bytes of one inline command."""
 
     max_in_flight_per_client: Bound = 1024
-    """Unanswered commands of one client; at the bound rproxy stops reading from it until replies have come."""
+    """Unanswered requests of one client; at the bound rproxy stops reading from it until replies have come."""
 
     output_buffer_limit: Size = 64 * 1024**2
     """Bytes that the replies of one client may take, those to come included; towards the bound its commands wait, then

@@ -1,6 +1,7 @@
 cimport cython
 
 from rproxy.commands.spec cimport CommandSpec
+from rproxy.dispatch.fragments cimport Fragments
 from rproxy.dispatch.mirror cimport Mirror
 from rproxy.dispatch.route cimport BoundRoute
 from rproxy.dispatch.session cimport Session
@@ -17,8 +18,8 @@ cdef class Dispatcher:
     cdef NameIndex _commands
     cdef BoundRoute _only_route
     cdef bint _counts
-    @cython.locals(spec=CommandSpec)
-    cpdef object dispatch(self, Session session, Sink sink, long long token, RequestScanner scanner)
+    @cython.locals(spec=CommandSpec, cost=cython.Py_ssize_t)
+    cpdef Py_ssize_t dispatch(self, Session session, Sink sink, long long token, RequestScanner scanner) except -1
     @cython.locals(
         route=BoundRoute,
         slot=cython.int,
@@ -27,10 +28,11 @@ cdef class Dispatcher:
         connection=UpstreamConnection,
         stats=CommandStats,
     )
-    cdef bint _send_directly(
+    cdef Py_ssize_t _send_directly(
         self, CommandSpec spec, Session session, Sink sink, long long token, RequestScanner scanner
     ) except -1
-    cdef bint _send_split(
+    @cython.locals(fragments=Fragments)
+    cdef Py_ssize_t _send_split(
         self,
         BoundRoute route,
         CommandSpec spec,
@@ -44,3 +46,6 @@ cdef class Dispatcher:
     cdef BoundRoute _route_of(self, CommandSpec spec, RequestScanner scanner)
     @cython.locals(mirror=Mirror)
     cdef object _copy_to_mirrors(self, BoundRoute route, CommandSpec spec, RequestScanner scanner, int slot)
+
+
+cdef Py_ssize_t _SLOW

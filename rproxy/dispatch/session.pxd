@@ -19,6 +19,7 @@ cdef class Session:
     cdef public CommandSpec last_command
     cdef readonly set marks
     cdef public bint skips_reply
+    cdef public Py_ssize_t load
     cdef public object user
     cdef public object subscriber
     cdef readonly set at_close

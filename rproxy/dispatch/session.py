@@ -79,9 +79,10 @@ class Session:
     when the client is gone, or resets. ``transaction`` and ``watch``: what it queued and what it watches;
     ``subscriber``: what it is subscribed to, ``None`` if nothing; ``unblock`` ends the wait of a blocked client, with
     an error or as if its time were over, if it still waits; ``suspend`` does so without a reply, and gives the command
-    by which the client goes on to wait. ``user`` is who it is, the default user before it
-    authenticates. ``created`` is a Unix time in seconds. ``descriptor`` is that of its socket, ``last_command`` what it
-    asked last. ``marks`` are the flags that it set in CLIENT LIST; ``skips_reply``: it is muted for one command.
+    by which the client goes on to wait. ``user`` is who it is, the default user before it authenticates. ``created`` is
+    a Unix time in seconds. ``descriptor`` is that of its socket, ``last_command`` what it asked last. ``marks`` are the
+    flags that it set in CLIENT LIST; ``skips_reply``: it is muted for one command. ``load``: the requests in flight for
+    it beyond one for each command.
     """
 
     __slots__ = (
@@ -100,6 +101,7 @@ class Session:
         "last_command",
         "library_name",
         "library_version",
+        "load",
         "local_address",
         "marks",
         "name",
@@ -137,6 +139,7 @@ class Session:
         self.last_command: CommandSpec | None = None
         self.marks: set[str] = set()
         self.skips_reply = False
+        self.load = 0
         self.at_close: set[Callable[[], None]] = set()
         self.transaction: Transaction | None = None
         self.watch: Watch | None = None

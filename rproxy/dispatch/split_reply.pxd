@@ -1,4 +1,5 @@
 from rproxy.dispatch.fragments cimport Fragments
+from rproxy.dispatch.session cimport Session
 from rproxy.metrics.counters cimport CommandStats
 from rproxy.transport.connection cimport Turn
 from rproxy.upstream.sink cimport Sink
@@ -17,6 +18,7 @@ cdef class SplitReply(Sink):
     cdef long long _token
     cdef CommandStats _stats
     cdef Turn _turn
+    cdef Session _session
     cdef double _started
     cdef Py_ssize_t _missing
     cdef bytes _error

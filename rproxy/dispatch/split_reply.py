@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rproxy.commands.spec import ResponsePolicy
 from rproxy.dispatch.fragments import Fragments
+from rproxy.dispatch.session import Session
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp.wire import Chunk
 from rproxy.routing.assembler import assemble
@@ -15,9 +16,23 @@ from rproxy.upstream.sink import Sink
 
 
 class SplitReply(Sink):
-    """The sink of the fragments (a token is a fragment's index): delivers to ``sink`` when the last has come."""
+    """The sink of the fragments (a token is a fragment's index): delivers to ``sink`` when the last has come.
 
-    __slots__ = ("_fragments", "_missing", "_policy", "_replies", "_sink", "_started", "_stats", "_token", "_turn")
+    Until then all of them but one are ``load`` of the session.
+    """
+
+    __slots__ = (
+        "_fragments",
+        "_missing",
+        "_policy",
+        "_replies",
+        "_session",
+        "_sink",
+        "_started",
+        "_stats",
+        "_token",
+        "_turn",
+    )
 
     def __init__(
         self,
@@ -27,6 +42,7 @@ class SplitReply(Sink):
         token: int,
         stats: CommandStats | None,
         turn: Turn,
+        session: Session,
     ) -> None:
         self._policy = policy
         self._fragments = fragments
@@ -34,6 +50,8 @@ class SplitReply(Sink):
         self._token = token
         self._stats = stats
         self._turn = turn
+        self._session = session
+        session.load += fragments.count - 1
         self._started = turn.now
         self._missing = fragments.count
         self._replies: list[bytes] = [b""] * fragments.count
@@ -53,6 +71,7 @@ class SplitReply(Sink):
         reply = assemble(self._policy, keys, self._replies)
         if self._stats is not None:
             self._stats.record(reply.startswith(b"-"), self._turn.now - self._started)
+        self._session.load -= fragments.count - 1
         return self._sink.deliver(self._token, reply, 0, len(reply))
 
 

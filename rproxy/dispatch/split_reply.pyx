@@ -9,6 +9,7 @@ from libc.string cimport memchr, memcpy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from rproxy.dispatch.fragments cimport Fragments
+from rproxy.dispatch.session cimport Session
 from rproxy.metrics.counters cimport CommandStats
 from rproxy.resp.wire cimport ReplyScanner, data_of
 from rproxy.transport.connection cimport Turn
@@ -30,7 +31,9 @@ KINDS = {ResponsePolicy.CONCATENATE: CONCATENATE, ResponsePolicy.AGG_SUM: SUM, R
 cdef class SplitReply(Sink):
     """See ``split_reply.py``."""
 
-    def __init__(self, policy, Fragments fragments, Sink sink, long long token, CommandStats stats, Turn turn):
+    def __init__(
+        self, policy, Fragments fragments, Sink sink, long long token, CommandStats stats, Turn turn, Session session not None
+    ):
         if self._elements != NULL:
             raise ValueError("a split reply is made once")
         self._kind = KINDS[policy]
@@ -44,6 +47,8 @@ cdef class SplitReply(Sink):
         self._elements = <Element *> calloc(fragments.keys, sizeof(Element))
         if self._elements == NULL:
             raise MemoryError
+        self._session = session
+        session.load += fragments.count - 1
 
     def __dealloc__(self):
         free(self._elements)
@@ -63,6 +68,7 @@ cdef class SplitReply(Sink):
         reply = self._error if self._error is not None else self._assemble()
         if self._stats is not None:
             self._stats.record(self._error is not None, self._turn.now - self._started)
+        self._session.load -= self._fragments.count - 1
         return self._sink.deliver(self._token, reply, 0, len(reply))
 
     cdef bint _take(self, Py_ssize_t fragment, object chunk, Py_ssize_t start, Py_ssize_t end) except -1:

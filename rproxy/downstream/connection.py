@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _COMMAND = COMMAND
 _NEED_MORE = NEED_MORE
 _MALFORMED = MALFORMED
+SHARE = 512
+"""What the commands of one client may cost in one turn (see ``Dispatcher.dispatch``); the rest wait for the next."""
+_SHARE = SHARE
 _HELD_MOST = 1024 * 1024
 """Bytes read ahead of a client whose commands wait; no more is read from it beyond."""
 _LARGE = 1024 * 1024
@@ -41,12 +44,15 @@ class DownstreamConnection(Connection):
     """A client's connection.
 
     A client with too much in flight is *throttled*: what it sent stays in the inbox, and nothing more is read from it,
-    until replies have left. How much is too much follows from the size of its replies (``downstream.flow``).
+    until replies have left. How much is too much follows from the size of its replies (``downstream.flow``). So is one
+    that has had its share of a turn, until the next.
     """
 
     __slots__ = (
         "_dispatcher",
+        "_is_resuming",
         "_look_at",
+        "_max_in_flight",
         "_output_limit",
         "_pause_at",
         "_progress",
@@ -75,6 +81,7 @@ class DownstreamConnection(Connection):
         session.client = self
         self.replies = ReplyQueue(self)
         self.is_throttled = False
+        self._is_resuming = False
         self.is_finishing = False
         self.heard_at = self.turn.now
         self._settling: Callable[[], None] | None = None
@@ -93,6 +100,7 @@ class DownstreamConnection(Connection):
     def renew_limits(self) -> None:
         """Take the limits from the listener, which may have others now."""
         self._output_limit = self.listener.output_limit
+        self._max_in_flight = self.listener.max_in_flight
         self.replies.most, self._pause_at = bounds(self._output_limit)
         self._look()
 
@@ -121,19 +129,20 @@ class DownstreamConnection(Connection):
             return end  # a socket that is no longer read may still say its last when it breaks
         if self._waits(end - start):
             return start if self._upload is None else self._upload.take(chunk, start, end)
+        share = _SHARE
         room = 0
         while position < end:
-            if room == 0:
-                room = self._window - replies.pending()
+            if room <= 0 or share <= 0:
+                room = self._go_on_with(share)
                 if room <= 0:
-                    self._throttle()
                     break
             status = scanner.next(chunk, position, end)
             if status == _NEED_MORE:
                 return self._on_part(scanner, chunk, position, end)
             if status == _COMMAND:
-                dispatcher.dispatch(session, replies, replies.open(), scanner)
-                room -= 1
+                cost = dispatcher.dispatch(session, replies, replies.open(), scanner)
+                room -= cost
+                share -= cost
             elif status == _MALFORMED:
                 self._refuse(scanner.error)
                 return end
@@ -154,6 +163,21 @@ class DownstreamConnection(Connection):
                 return start
         self._keep_scanner(scanner)
         return start
+
+    def _go_on_with(self, share: int) -> int:
+        """The room for more requests; 0 if the client is throttled now: for want of room, or until its next share."""
+        room = self._room()
+        if room > 0 and share > 0:
+            return room
+        self._throttle()
+        if room > 0:
+            self._resume_soon()
+        return 0
+
+    def _room(self) -> int:
+        """How many more requests may be in flight for the client."""
+        pending = self.replies.pending()
+        return min(self._window, self._max_in_flight - self.session.load) - pending
 
     def _waits(self, size: int) -> bool:
         """Whether the ``size`` bytes in the inbox have to wait: for a reply, or for room."""
@@ -177,7 +201,7 @@ class DownstreamConnection(Connection):
         self._reply_size = size
         self._seen_passed, self._seen_answered = passed, answered
         self._look_at = passed + min(_LOOK_AFTER, self._pause_at)
-        self._window = window(replies.most - self.unsent(), size, self.listener.max_in_flight)
+        self._window = window(replies.most - self.unsent(), size, self._max_in_flight)
 
     def _crowd(self) -> None:
         """Take no more commands until the client has taken replies, and see to it that this does not take for ever."""
@@ -346,8 +370,15 @@ class DownstreamConnection(Connection):
         if self.transport is not None:
             self.transport.pause_reading()
 
+    def _resume_soon(self) -> None:
+        """Go on in the next turn: once, however many replies tell that there is room, since others have a turn too."""
+        if not self._is_resuming:
+            self._is_resuming = True
+            self.turn.loop.call_soon(self._resume)
+
     def _resume(self) -> None:
         """Go on with what was left in the inbox, then read again."""
+        self._is_resuming = False
         if self.transport is None or self.is_finishing or not self.is_throttled:
             return
         self.is_throttled = False
@@ -372,8 +403,8 @@ class DownstreamConnection(Connection):
             self.turn.loop.call_soon(self._settle)
         if self.is_finishing:
             self.turn.mark(self)
-        elif self.is_throttled and not self.session.is_held and self.replies.pending() <= self._window // 2:
-            self.turn.loop.call_soon(self._resume)
+        elif self.is_throttled and not self.session.is_held and self._room() >= (self._window + 1) // 2:
+            self._resume_soon()
 
     def on_sent(self) -> None:
         """The outbox was sent."""
@@ -382,7 +413,7 @@ class DownstreamConnection(Connection):
             if self.replies.pending() == 0 and self.outbox.unsent() == 0:
                 self.close()
         elif self.is_throttled and not self.session.is_held:
-            self.turn.loop.call_soon(self._resume)
+            self._resume_soon()
 
     def _refuse(self, error: bytes) -> None:
         """Answer a malformed stream, after the replies of the commands before it, and close."""

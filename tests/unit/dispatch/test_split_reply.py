@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rproxy.commands.lookup import COMMANDS
 from rproxy.dispatch.fragments import Fragments
+from rproxy.dispatch.session import Session
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
 from rproxy.resp.wire import COMMAND, RequestScanner
@@ -45,7 +46,10 @@ class Split:
         self.fragments = Fragments(spec, scanner)
         self.heard = Heard()
         self.stats = CommandStats()
-        self.sink = module.SplitReply(spec.response_policy, self.fragments, self.heard, 7, self.stats, Turn(loop))
+        self.session = Session(1, "", "", 0.0)
+        policy, fragments = spec.response_policy, self.fragments
+        self.sink = module.SplitReply(policy, fragments, self.heard, 7, self.stats, Turn(loop), self.session)
+        assert self.session.load == fragments.count - 1
         loop.close()
 
     def give(self, fragment: int, reply: bytes) -> None:
@@ -56,6 +60,7 @@ class Split:
         assert token == 7
         assert self.stats.error == reply.startswith(b"-")
         assert self.stats.success + self.stats.error == 1
+        assert self.session.load == 0
         return reply
 
 

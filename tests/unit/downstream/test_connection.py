@@ -10,7 +10,9 @@ import pytest
 
 from rproxy.acl.rules import user_of
 from rproxy.acl.users import Users
+from rproxy.dispatch.dispatcher import SLOW
 from rproxy.downstream import connection as downstream_connection
+from rproxy.downstream.connection import SHARE
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Topology
 from tests.support.client import pack
@@ -279,6 +281,51 @@ async def test_a_client_with_too_much_in_flight_is_not_read_until_some_is_answer
     assert not connection.is_throttled
 
 
+async def test_a_client_takes_no_more_than_its_share_of_a_turn(make: Callable[..., Downstream]) -> None:
+    downstream = make()
+    client = await downstream.client()
+    connection = await downstream.connection()
+    data = pack("PING") * 1000
+    taken = connection.on_bytes(data, 0, len(data))
+    # Each costs what leaves the fast path, and one for its one argument; the last may exceed the share.
+    assert taken == -(-SHARE // (SLOW + 1)) * len(pack("PING"))
+    assert connection.is_throttled
+    await downstream.until(lambda: not connection.is_throttled)
+    assert await client.call("ECHO", "on") == b"+PONG\r\n"
+
+
+async def test_the_keys_of_a_split_command_count_in_the_share_of_a_turn(make: Callable[..., Downstream]) -> None:
+    downstream = make()
+    await downstream.client()
+    connection = await downstream.connection()
+    command = pack("MGET", *(f"key:{number}" for number in range(SHARE // 2)))
+    assert connection.on_bytes(command * 3, 0, 3 * len(command)) == 2 * len(command)
+    await downstream.until(lambda: connection.session.load == 0)
+
+
+async def test_the_fragments_of_split_commands_are_in_flight_too(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make(max_in_flight_per_client=4)
+    client = await downstream.client()
+    connection = await downstream.connection()
+    gate = asyncio.Event()
+
+    async def one_value(command: Command) -> Said:
+        await gate.wait()
+        return encode.array([encode.bulk(command[-1])])
+
+    for node in nodes:
+        node.answers["MGET"] = one_value
+    client.send(pack("MGET", "a", "b", "c") * 5)
+    # The first has three requests in flight and leaves room, the second fills it.
+    await downstream.until(lambda: connection.is_throttled)
+    assert (connection.replies.pending(), connection.session.load) == (2, 4)
+    gate.set()
+    assert [await client.reply() for _ in range(5)] == [b"*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n"] * 5
+    assert connection.session.load == 0
+
+
 @pytest.mark.parametrize("limit", [1000, 20_000, 200_000])
 async def test_a_client_that_does_not_read_is_not_read_from(make: Callable[..., Downstream], limit: int) -> None:
     downstream = make(output_buffer_limit=limit)
@@ -288,6 +335,11 @@ async def test_a_client_that_does_not_read_is_not_read_from(make: Callable[..., 
     count = 10_000
     client.send(pack("PING", payload) * count)
     await downstream.until(lambda: connection.is_throttled)
+    left = -1
+    while connection.filled != left:  # it may be throttled at first because it had its share of a turn
+        left = connection.filled
+        await asyncio.sleep(0.05)
+    assert connection.is_throttled
     stuck_at = downstream.listener.traffic.received_bytes
     for _ in range(50):
         await asyncio.sleep(0)

@@ -71,7 +71,7 @@ class _Subscribing:
     def begin(self, upstream: list[tuple[bytes, Subscriptions, bytes]]) -> None:
         """Claim the topics: each with its name here, its cluster's subscriptions, and its name there."""
         session = self._command.session
-        session.at_close.add(self._abandon)
+        session.at_close.add(self._leave)
         heralds = {id(subscriptions): subscriptions.herald for _, subscriptions, _ in upstream}
         self._missing = len(upstream) + len(heralds) + 1
         for name, subscriptions, shown in upstream:
@@ -93,7 +93,7 @@ class _Subscribing:
     def _finish(self) -> None:
         """Answer, and only then let messages come: all that were asked for, or none."""
         session = self._command.session
-        session.at_close.discard(self._abandon)
+        session.at_close.discard(self._leave)
         if self._error is not None:
             self._abandon()
             self._command.reply(self._error)
@@ -109,6 +109,11 @@ class _Subscribing:
             count = self._subscriber.count(self._kind)
             confirmations.append(_confirmation(self._command.session, self._kind.subscribe, name, count))
         return b"".join(confirmations)
+
+    def _leave(self) -> None:
+        """The client is gone: what is still to come finishes nothing, for nobody would end the subscriptions."""
+        self._missing = 0
+        self._abandon()
 
     def _abandon(self) -> None:
         for subscriptions, claim in self._claims.values():

@@ -10,6 +10,7 @@ import pytest
 
 from rproxy.dispatch.session import State
 from rproxy.routing.routes import Route
+from rproxy.upstream.elsewhere import NoHerald
 from tests.support.dispatch import MAIN
 from tests.support.downstream import SMALL, Client, Downstream
 from tests.support.fake_node import SILENCE, Command, FakeNode
@@ -251,3 +252,29 @@ async def test_a_silent_subscriber_is_not_idle(make_downstream: MakeDownstream, 
     downstream.listener.tick(downstream.turn.now + 2)
     assert await idle.rest() == b""
     assert len(downstream.listener.connections) == 1
+
+
+class SlowHerald(NoHerald):
+    """Has told the other workers only when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def when_told(self, then: Callable[[], None]) -> None:
+        """Keep it for later."""
+        self.waiting.append(then)
+
+
+async def test_who_leaves_before_other_workers_know_leaves_nothing_behind(
+    downstream: Downstream, client: Client, node: FakeNode
+) -> None:
+    subscriptions = downstream.clusters["main"].subscriptions
+    herald = subscriptions.herald = SlowHerald()
+    client.send(b"SUBSCRIBE a\r\n")
+    await downstream.until(lambda: herald.waiting and all(each.is_confirmed for each in subscriptions.topics))
+    client.reset()
+    await downstream.until(lambda: not downstream.listener.connections)
+    for then in herald.waiting:
+        then()
+    assert subscriptions.listening == 0
+    assert len(subscriptions.topics) == 0

@@ -200,7 +200,7 @@ class DownstreamConnection(Connection):
         size = reply_size(self._reply_size, passed - self._seen_passed, answered - self._seen_answered, replies.begun)
         self._reply_size = size
         self._seen_passed, self._seen_answered = passed, answered
-        self._look_at = passed + min(_LOOK_AFTER, self._pause_at)
+        self._look_at = passed + (min(_LOOK_AFTER, self._pause_at) if answered else 1)
         self._window = window(replies.most - self.unsent(), size, self._max_in_flight)
 
     def _crowd(self) -> None:

@@ -7,7 +7,10 @@ is guessed from the last ones: a client that is new may have large ones, so it b
 from __future__ import annotations
 
 FIRST_GUESS = 12 * 1024**2
-"""Bytes of a reply of which nothing is known: four of them fit into what a client may take if nothing else is said."""
+"""Bytes of a reply of which nothing is known: four of them fit into what a client may take if nothing else is said.
+
+What the first replies tell takes its place at once.
+"""
 
 
 def bounds(limit: int) -> tuple[int, int]:
@@ -21,9 +24,10 @@ def bounds(limit: int) -> tuple[int, int]:
 def reply_size(before: int, passed: int, replies: int, begun: int) -> int:
     """The guess after ``replies`` of ``passed`` bytes in all, and ``begun`` bytes of one that has not ended.
 
-    It grows at once, shrinks by half, and stays if there were none.
+    It grows at once, shrinks by half (from the first guess at once), and stays if there were none.
     """
-    guess = max(passed // replies, before // 2) if replies else before
+    least = 0 if before == FIRST_GUESS else before // 2
+    guess = max(passed // replies, least) if replies else before
     return max(guess, begun, 1)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from rproxy.commands.lookup import COMMANDS
 from rproxy.commands.spec import CommandSpec, ResponsePolicy
 from rproxy.dispatch.fragments import Fragments
+from rproxy.dispatch.session import Session
 from rproxy.dispatch.split import write_fragment
 from rproxy.metrics.counters import CommandStats
 from rproxy.resp import encode
@@ -77,7 +78,7 @@ def _join(source: Source, policy: ResponsePolicy, fragments: Fragments, parts: l
     heard = [Heard() for _ in JOINERS]
     stats = [CommandStats() for _ in JOINERS]
     joiners = [
-        module.SplitReply(policy, fragments, sink, 7, counters, turn)
+        module.SplitReply(policy, fragments, sink, 7, counters, turn, Session(1, "", "", 0.0))
         for module, sink, counters in zip(JOINERS, heard, stats, strict=True)
     ]
     order = list(range(len(parts)))

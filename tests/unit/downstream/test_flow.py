@@ -25,6 +25,11 @@ def test_a_reply_that_has_begun_counts_as_soon_as_it_is_larger() -> None:
 def test_a_new_client_may_have_large_replies() -> None:
     most, _ = bounds(64 * MIB)
     assert window(most, FIRST_GUESS, 1024) == 4
+    assert reply_size(FIRST_GUESS, 0, 0, 0) == FIRST_GUESS
+
+
+def test_the_first_replies_tell_what_they_are_like_at_once() -> None:
+    assert reply_size(FIRST_GUESS, 40, 8, 0) == 5
 
 
 @given(st.integers(1, 1 << 40), st.integers(-(1 << 40), 1 << 40), st.integers(1, 5000))

@@ -61,6 +61,7 @@ METRICS = (
     _histogram("command_duration_seconds", "Time from sending a request to its reply.", "cluster", "command"),
     _counter("local_commands", "Commands that rproxy answered itself.", "command"),
     _counter("denied", "Commands that users may not execute, and wrong passwords, by reason.", "reason"),
+    _gauge("tasks", "Tasks of the event loops; their number does not follow that of clients or commands."),
     _gauge("commands_learned", "Commands that nodes have told of beyond the command table.", merge=Merge.MAX),
     # downstream
     _gauge("downstream_connections_active", "Clients connected now.", "listener"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ def samples_of(worker: Worker) -> list[Sample]:
     for context in worker.contexts:
         samples += _of_context(context)
     samples.append(("rproxy_commands_learned", (), len(worker.catalog.learned)))
+    samples.append(("rproxy_tasks", (), len(asyncio.all_tasks())))
     for cluster in worker.clusters.values():
         samples += of_cluster(cluster, worker.catalog)
         samples += _of_topology(cluster)

@@ -7,6 +7,7 @@ after it that may have been executed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,8 @@ class Wrong:
     command: Command
     wanted: Any
     got: Any
+    at: float
+    """When it came."""
 
 
 @dataclass
@@ -104,10 +107,19 @@ class Journal:
 
 
 class Load(Background):
-    """A client for each list of keys, which it uses in turn; ``pause`` is the time between two rounds."""
+    """A client for each list of keys, which it uses in turn; ``pause`` is the time between two rounds.
+
+    A client whose connection breaks is gone, or comes back with a new one where it ``returns``.
+    """
 
     def __init__(
-        self, port: int, keys: Sequence[Sequence[str]], made: Round = set_and_get, *, pause: float = 0.002
+        self,
+        port: int,
+        keys: Sequence[Sequence[str]],
+        made: Round = set_and_get,
+        *,
+        pause: float = 0.002,
+        returns: bool = False,
     ) -> None:
         super().__init__()
         self.journal = Journal()
@@ -115,6 +127,7 @@ class Load(Background):
         self._keys = keys
         self._round = made
         self._pause = pause
+        self._returns = returns
         self._is_ending = False
         self._clients: list[asyncio.Task[None]] = []
 
@@ -122,7 +135,7 @@ class Load(Background):
         """Connect everyone and begin."""
         streams = [await asyncio.open_connection("127.0.0.1", self._port) for _ in self._keys]
         self._clients = [
-            asyncio.create_task(self._use(keys, *stream)) for keys, stream in zip(self._keys, streams, strict=True)
+            asyncio.create_task(self._stay(keys, *stream)) for keys, stream in zip(self._keys, streams, strict=True)
         ]
 
     async def on_stop(self) -> None:
@@ -137,9 +150,18 @@ class Load(Background):
         time.sleep(seconds)
         return began, time.monotonic()
 
-    async def _use(self, keys: Sequence[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _stay(self, keys: Sequence[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = await self._use(keys, 0, reader, writer)
+        while self._returns and not self._is_ending:
+            with contextlib.suppress(OSError):
+                number = await self._use(keys, number, *await asyncio.open_connection("127.0.0.1", self._port))
+            await asyncio.sleep(0.05)
+
+    async def _use(
+        self, keys: Sequence[str], number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> int:
+        """Go round with numbers from ``number`` on; the next one when the load ends or the connection breaks."""
         parser = hiredis.Reader()
-        number = 0
         try:
             while not self._is_ending:
                 number += 1
@@ -150,6 +172,7 @@ class Load(Background):
             self.journal.broken.append(f"{keys[0]}: {error!r}")
         finally:
             writer.close()
+        return number
 
     async def _go_round(
         self, key: str, number: int, parser: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -166,7 +189,7 @@ class Load(Background):
                     parser.feed(data)
                 is_sure = self._note(Entry(key, number, command[0], began, time.monotonic(), _error(reply)), is_sure)
                 if is_sure and reply != wanted:
-                    self.journal.wrong.append(Wrong(key, command, wanted, reply))
+                    self.journal.wrong.append(Wrong(key, command, wanted, reply, time.monotonic()))
 
     def _note(self, entry: Entry, is_sure: bool) -> bool:
         """Write down; whether it is known what the next reply has to be: not after an error in the same round."""

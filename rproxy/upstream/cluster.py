@@ -427,6 +427,7 @@ class Cluster:
                 if not connection.is_stalled:
                     self._expire(connection, now - self.op_timeout)
                 pool.restore(connection.lane)
+            pool.dial_again()
         if self.has_parked:
             if self.refresher is not None:
                 self.refresher.on_failure()

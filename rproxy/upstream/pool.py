@@ -132,6 +132,11 @@ class Pool:
         """Whether another connection may be opened now: not while the endpoint is backed off from."""
         return not self.is_retired and self.turn.tick() >= self._down_until
 
+    def dial_again(self) -> None:
+        """Dial an endpoint that could not be reached, when it is due: while others serve for it, no request would."""
+        if self._failures and self._connections[0] is None and self.may_dial():
+            self._find(0)
+
     def open(self, connection: UpstreamConnection | PinnedConnection, is_resp3: bool) -> None:
         """Connect ``connection``; if that fails it is lost."""
         task = self.turn.loop.create_task(self._dial(connection, is_resp3))

@@ -70,5 +70,17 @@ async def test_one_that_is_down_is_passed_over_and_the_next_tier_serves_when_all
     assert set(chosen(shard, 2)) == {first, second}, "the best tier is tried in turn when all are down"
 
 
+async def test_one_that_was_down_is_chosen_again_though_nobody_asked_it(
+    upstream: Upstream, nodes: list[FakeNode], pools: list[Pool]
+) -> None:
+    first, second, *_ = pools
+    shard = shard_of((first, second), writer=second)
+    await bring_down(upstream, nodes[0], first)
+    assert chosen(shard, 2) == [second] * 2
+    await nodes[0].start()
+    await upstream.until(lambda: not first.is_down())
+    assert set(chosen(shard, 2)) == {first, second}
+
+
 async def test_a_policy_without_any_endpoint_chooses_none(pools: list[Pool]) -> None:
     assert chosen(shard_of((), (), writer=pools[0]), 2) == [None, None]

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from pathlib import Path
 
+from rproxy.config.file_mark import Mark, mark_of
 from rproxy.config.tls import TlsConfig, TlsError, context_of, files_of
 from rproxy.config.tls_sections import ClientTlsConfig
 
 CHECK_EVERY = 2.0
 """Seconds between two looks at whether the files have changed."""
-
-_Mark = tuple[tuple[int, ...], ...]
 
 log = logging.getLogger("rproxy.tls")
 
@@ -54,14 +52,5 @@ class Certificates:
         name = self._settings.server_name if isinstance(self._settings, ClientTlsConfig) else None
         return name or host.rstrip(".")
 
-    def _mark_of_files(self) -> _Mark:
-        """What changes with the content of the files, also where a name leads to another file (Kubernetes)."""
-        return tuple(_mark_of(file) for file in files_of(self._settings))
-
-
-def _mark_of(file: Path) -> tuple[int, ...]:
-    try:
-        found = file.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+    def _mark_of_files(self) -> Mark:
+        return mark_of(files_of(self._settings))

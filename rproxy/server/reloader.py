@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from rproxy.config.changes import changes
+from rproxy.config.file_mark import Mark
 from rproxy.config.models import Config
-from rproxy.config.source import ConfigFile, Mark
+from rproxy.config.source import ConfigFile
 from rproxy.errors import RproxyError
 from rproxy.metrics.samples import Sample
 from rproxy.server.service_manager import tell, tell_reloading

@@ -44,6 +44,7 @@ class Subscriber:
             return False
         if (kind, name) in self._moving:
             return True
+        self._moving.add((kind, name))
         loop = there.cluster.turn.loop
 
         def on_settled(error: bytes | None) -> None:

@@ -456,6 +456,8 @@ class Cluster:
         """A request was overdue: dial anew after a long silence, since the connection may be the cause."""
         if not connection.silent_since:
             connection.silent_since = self.turn.now
+            if self.refresher is not None:
+                self.refresher.on_degraded()
         elif self.turn.now - connection.silent_since >= SILENCE * self.op_timeout:
             connection.fail(LOST, "silent for too long")
 

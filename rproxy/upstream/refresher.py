@@ -80,6 +80,11 @@ class Refresher:
         self._schedule.on_failure(self._now())
         self._nudged.set()
 
+    def on_degraded(self) -> None:
+        """An endpoint has become slow."""
+        self._schedule.on_degraded(self._now())
+        self._nudged.set()
+
     def age(self) -> float | None:
         """Seconds since the topology was last confirmed, ``None`` before the first time."""
         return None if self.refreshed_at is None else self._now() - self.refreshed_at

@@ -216,6 +216,19 @@ async def test_hints_bring_a_refresh_about(start_node: Any, make_upstream: Any, 
         await upstream.until(lambda: refresher.results["success"] == 2)
 
 
+async def test_an_endpoint_that_becomes_slow_brings_a_refresh_about_where_that_is_wanted(
+    start_node: Any, make_upstream: Any
+) -> None:
+    node = await node_of_its_own(start_node)
+    node.answers["GET"] = SILENCE
+    upstream = make_upstream(op_timeout=0.1)
+    refresher = refresher_of(upstream, node.endpoint, host_degraded_refresh_threshold=1, failure_refresh_threshold=0)
+    refresher.start()
+    await upstream.until(lambda: upstream.cluster.topology.covered)
+    assert b"gave no answer in time" in await upstream.call("GET", "a")
+    await upstream.until(lambda: refresher.results["success"] == 2)
+
+
 async def test_one_refresh_at_a_time_whatever_is_hinted_meanwhile(start_node: Any, make_upstream: Any) -> None:
     node = await node_of_its_own(start_node)
     right = node.answers["CLUSTER SLOTS"]

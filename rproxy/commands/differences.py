@@ -59,7 +59,10 @@ DIFFERENCES = {
         "(up to 16 MiB a worker)."
     ),
     "EVALSHA_RO": "As EVALSHA.",
-    "EXEC": "One slot per transaction; another slot is a `CROSSSLOT` error at queue time.",
+    "EXEC": (
+        "One slot per transaction; another slot is a `CROSSSLOT` error at queue time, and what concerns every shard "
+        "(`DBSIZE`, `KEYS`, `FLUSHALL` …) is refused then too."
+    ),
     "FUNCTION|KILL": "Wherever a function runs, on a connection of its own.",
     "HELLO": "The id is that of the client at rproxy.",
     "INFO": (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import IntFlag
+from collections.abc import Callable, Mapping
+from enum import Enum, IntFlag
 from typing import TYPE_CHECKING, Protocol
 
 from rproxy.acl.user import User
@@ -36,6 +36,50 @@ class State(IntFlag):
     """It is between MULTI and EXEC."""
     MUTED = 32
     """CLIENT REPLY OFF or SKIP."""
+
+
+ENTERED_BY: Mapping[State, frozenset[bytes]] = {
+    State.UNAUTHENTICATED: frozenset({b"RESET"}),
+    State.RESTRICTED: frozenset({b"AUTH", b"HELLO"}),
+    State.PAUSED: frozenset({b"CLIENT|PAUSE"}),
+    State.MONITORED: frozenset({b"MONITOR"}),
+    State.SUBSCRIBED: frozenset({b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"HELLO"}),
+    State.IN_TRANSACTION: frozenset({b"MULTI"}),
+    State.MUTED: frozenset({b"CLIENT|REPLY"}),
+}
+"""The commands that take a client into a state. Besides, it is in some of them from its first command on."""
+
+LEFT_BY: Mapping[State, frozenset[bytes]] = {
+    State.UNAUTHENTICATED: frozenset({b"AUTH", b"HELLO"}),
+    State.RESTRICTED: frozenset({b"AUTH", b"HELLO", b"RESET"}),
+    State.PAUSED: frozenset({b"CLIENT|UNPAUSE"}),
+    State.MONITORED: frozenset({b"RESET"}),
+    State.SUBSCRIBED: frozenset({b"UNSUBSCRIBE", b"PUNSUBSCRIBE", b"SUNSUBSCRIBE", b"RESET"}),
+    State.IN_TRANSACTION: frozenset({b"EXEC", b"DISCARD", b"RESET"}),
+    State.MUTED: frozenset({b"CLIENT|REPLY", b"RESET"}),
+}
+"""The commands that take it out. Besides, a pause ends with its time, SKIP with the next command, and being monitored
+with the last client that does."""
+
+
+class Flow(Enum):
+    """Whether the next command of a client is taken."""
+
+    TAKING = "taking"
+    HELD = "held"
+    """It waits for the one before."""
+    LEAVING = "leaving"
+    """The one before is the last."""
+    QUITTING = "quitting"
+    """None is, and the client is closed when it has its replies."""
+
+
+FLOW: Mapping[Flow, frozenset[Flow]] = {
+    Flow.TAKING: frozenset({Flow.HELD, Flow.QUITTING}),
+    Flow.HELD: frozenset({Flow.TAKING, Flow.LEAVING}),
+    Flow.LEAVING: frozenset({Flow.QUITTING}),
+    Flow.QUITTING: frozenset(),
+}
 
 
 class Client(Protocol):
@@ -147,6 +191,13 @@ class Session:
         self.suspend: Callable[[Callable[[bytes], None]], None] | None = None
         self.subscriber: Subscriber | None = None
 
+    @property
+    def flow(self) -> Flow:
+        """Whether the next command is taken, read off the flags that the data path tests."""
+        if self.is_held:
+            return Flow.LEAVING if self.is_quitting else Flow.HELD
+        return Flow.QUITTING if self.is_quitting else Flow.TAKING
+
     def speak(self, protocol: int) -> None:
         """Speak RESP version ``protocol`` from now on."""
         self.protocol = protocol
@@ -154,13 +205,13 @@ class Session:
 
     def enter(self, state: State) -> None:
         """Be in ``state`` from now on."""
-        self._set(self.states | state)
+        self._set_states(self.states | state)
 
     def leave(self, state: State) -> None:
         """Be in ``state`` no more."""
-        self._set(self.states & ~state)
+        self._set_states(self.states & ~state)
 
-    def _set(self, states: State) -> None:
+    def _set_states(self, states: State) -> None:
         self.states = states
         self.is_plain = not states
         self.is_only_restricted = states == State.RESTRICTED

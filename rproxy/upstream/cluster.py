@@ -484,6 +484,7 @@ class Cluster:
             "name": self.name,
             "read_policy": self.read_policy.value,
             "covered_slots": self.topology.covered,
+            "refresher": self.refresher.state.value if self.refresher is not None else "none",
             "shards": self.topology.describe(),
             "endpoints": [pool.describe() for pool in self._pools.values()],
             "parked": len(self.parking),

@@ -18,7 +18,7 @@ cdef class Pool:
     cdef double _down_until
     cdef int _failures
     cdef public str failure
-    cdef readonly bint is_retired
+    cdef readonly object state
     cdef readonly object pins
     cdef double _close_at
     @cython.locals(connection=UpstreamConnection)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from rproxy.topology.snapshot import Endpoint
@@ -21,6 +23,27 @@ BACKOFF_MOST = 1.0
 """Seconds between attempts to reach an endpoint: doubled from the first to the most, each with jitter."""
 
 log = logging.getLogger("rproxy.upstream")
+
+
+class PoolState(Enum):
+    """What a pool knows of its endpoint, or what is left for it to do."""
+
+    UP = "up"
+    """Nothing speaks against the endpoint: it has not been tried yet, or could be reached."""
+    DOWN = "down"
+    """The last attempt to reach it failed, and the next is not due or has not succeeded."""
+    RETIRED = "retired"
+    """It is needed no more: it opens nothing, and closes as what is in flight is answered."""
+    CLOSED = "closed"
+
+
+MOVES: Mapping[PoolState, frozenset[PoolState]] = {
+    PoolState.UP: frozenset({PoolState.DOWN, PoolState.RETIRED, PoolState.CLOSED}),
+    PoolState.DOWN: frozenset({PoolState.UP, PoolState.RETIRED, PoolState.CLOSED}),
+    PoolState.RETIRED: frozenset({PoolState.CLOSED}),
+    PoolState.CLOSED: frozenset(),
+}
+"""An endpoint that comes back after its pool was retired gets another pool."""
 
 
 class Pool:
@@ -43,9 +66,9 @@ class Pool:
         "endpoint",
         "failure",
         "is_readonly",
-        "is_retired",
         "max_in_flight",
         "pins",
+        "state",
         "traffic",
         "turn",
     )
@@ -64,7 +87,7 @@ class Pool:
         self._down_until = 0.0
         self._failures = 0
         self.failure = ""
-        self.is_retired = False
+        self.state = PoolState.UP
         self.pins = Pins(self)
         self._close_at = 0.0
 
@@ -79,7 +102,16 @@ class Pool:
 
     def is_down(self) -> bool:
         """Whether the last attempt to reach the endpoint failed, and the next is not due or has not succeeded."""
-        return self._failures > 0
+        return self.state is PoolState.DOWN
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether it opens no more connections."""
+        return self.state in (PoolState.RETIRED, PoolState.CLOSED)
+
+    def _set_state(self, state: PoolState) -> None:
+        """Move to ``state``, as ``MOVES`` has it."""
+        self.state = state
 
     def _find(self, affinity: int) -> UpstreamConnection | None:
         """The session's connection where it is not the only one of its lane, or has yet to be opened."""
@@ -134,7 +166,7 @@ class Pool:
 
     def dial_again(self) -> None:
         """Dial an endpoint that could not be reached, when it is due: while others serve for it, no request would."""
-        if self._failures and self._connections[0] is None and self.may_dial():
+        if self.is_down() and self._connections[0] is None and self.may_dial():
             self._find(0)
 
     def open(self, connection: UpstreamConnection | PinnedConnection, is_resp3: bool) -> None:
@@ -150,9 +182,10 @@ class Pool:
             opened = await dial(self.endpoint, commands, settings.connect_timeout, self.cluster.tls)
         except DialError as error:
             self.traffic.failed += 1
-            if isinstance(error, RefusedError) and self.failure != str(error):
-                log.warning("cluster %s: %s: %s", self.cluster.name, self.endpoint, error)
-            connection.on_lost(str(error))
+            reason = str(error)
+            if isinstance(error, RefusedError) and self.state is PoolState.DOWN and self.failure != reason:
+                self._log_failure(reason)
+            connection.on_lost(reason)
             return
         if not connection.is_open:
             opened.close()
@@ -161,6 +194,9 @@ class Pool:
         connection.was_open = True
         self._failures = 0
         self.failure = ""
+        if self.state is PoolState.DOWN:
+            self._set_state(PoolState.UP)
+            log.info("cluster %s: %s can be reached again", self.cluster.name, self.endpoint)
         self.traffic.opened += 1
         self.traffic.active += 1
         self.turn.mark(connection)
@@ -192,8 +228,14 @@ class Pool:
             backoff = min(BACKOFF_FIRST * 2 ** min(self._failures, 10), BACKOFF_MOST)
             self._failures += 1
             self._down_until = self.turn.tick() + backoff * (0.5 + self.cluster.draw() / 2)
+            if self.state is PoolState.UP:
+                self._set_state(PoolState.DOWN)
+                self._log_failure(reason)
         self.failure = reason
         self.cluster.on_endpoint_failed(self)
+
+    def _log_failure(self, reason: str) -> None:
+        log.warning("cluster %s: %s: %s", self.cluster.name, self.endpoint, reason)
 
     def connections(self) -> list[UpstreamConnection]:
         """The connections that are open or being opened."""
@@ -209,6 +251,7 @@ class Pool:
         return {
             "address": str(self.endpoint),
             "role": "replica" if self.is_readonly else "primary",
+            "state": self.state.value,
             "connections": sum(connection.was_open for connection in self.connections()),
             "in_flight": self.in_flight(),
             "pinned": sum(self.pins.count()),
@@ -221,7 +264,7 @@ class Pool:
         What is in flight has been answered at the latest when its time is over: then the rest is closed too.
         """
         if not self.is_retired:
-            self.is_retired = True
+            self._set_state(PoolState.RETIRED)
             self.pins.close_idle()
             self._close_at = self.turn.tick() + 2 * self.cluster.op_timeout
         elif self.turn.now > self._close_at and not any(connection.is_busy for connection in self.connections()):
@@ -235,11 +278,16 @@ class Pool:
                 else:
                     self._connections[connection.lane] = None
                 self._let_go(connection)
-        return not self.connections() and not self.pins.count()[0]
+        if self.connections() or self.pins.count()[0]:
+            return False
+        if self.state is not PoolState.CLOSED:
+            self._set_state(PoolState.CLOSED)
+        return True
 
     def close(self) -> None:
         """Close every connection and end every attempt."""
-        self.is_retired = True
+        if self.state is not PoolState.CLOSED:
+            self._set_state(PoolState.CLOSED)
         for task in self._dials:
             task.cancel()
         self.pins.close()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from rproxy.errors import TopologyError
@@ -26,6 +27,25 @@ QUESTIONS = ([b"CLUSTER", b"SLOTS"], [b"CLUSTER", b"INFO"])
 log = logging.getLogger("rproxy.topology")
 
 
+class RefresherState(Enum):
+    """What a refresher does, and what its last round came to."""
+
+    STOPPED = "stopped"
+    ASKING = "asking"
+    CONFIRMED = "confirmed"
+    """The topology in force is what a node answered; the next round is on a period, or when something hints at it."""
+    RETRYING = "retrying"
+    """No node gave an answer that can be used; the topology in force is an old one. The next round comes soon."""
+
+
+MOVES: Mapping[RefresherState, frozenset[RefresherState]] = {
+    RefresherState.STOPPED: frozenset({RefresherState.ASKING}),
+    RefresherState.ASKING: frozenset({RefresherState.CONFIRMED, RefresherState.RETRYING, RefresherState.STOPPED}),
+    RefresherState.CONFIRMED: frozenset({RefresherState.ASKING, RefresherState.STOPPED}),
+    RefresherState.RETRYING: frozenset({RefresherState.ASKING, RefresherState.STOPPED}),
+}
+
+
 class Refresher:
     """One task per cluster. ``results`` counts refreshes by outcome: ``success``, ``failure``, ``refused``."""
 
@@ -35,6 +55,7 @@ class Refresher:
         self._schedule = schedule
         self._nudged = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.state = RefresherState.STOPPED
         self._view: ClusterView | None = None
         self._has_new_seeds = False
         self._last_trouble = ""
@@ -47,15 +68,21 @@ class Refresher:
         """Begin to ask; the first time at once."""
         self._task = self._cluster.turn.loop.create_task(self._run())
 
+    def _set_state(self, state: RefresherState) -> None:
+        """Move to ``state``, as ``MOVES`` has it."""
+        self.state = state
+
     def cancel(self) -> None:
         """Ask no more."""
         if self._task is not None:
             self._task.cancel()
+        if self.state is not RefresherState.STOPPED:
+            self._set_state(RefresherState.STOPPED)
 
     async def stop(self) -> None:
         """Ask no more, and wait until that is so."""
+        self.cancel()
         if self._task is not None:
-            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def follow(self, seeds: list[Endpoint], schedule: RefreshSchedule) -> None:
@@ -106,6 +133,7 @@ class Refresher:
 
     async def refresh(self) -> None:
         """Ask one node after the other until an answer can be used. A bad answer leaves the old topology in force."""
+        self._set_state(RefresherState.ASKING)
         started_at = self._now()
         troubles: list[str] = []
         doubted: list[ClusterView] = []
@@ -126,6 +154,7 @@ class Refresher:
         if best is not None:
             self._accept(best, started_at)
             return
+        self._set_state(RefresherState.RETRYING)
         self.results["failure"] += 1
         self._schedule.on_refresh_failed(self._now())
         self._tell(f"cluster {self._cluster.name}: no usable topology: {'; '.join(troubles[:3])}")
@@ -148,6 +177,7 @@ class Refresher:
         return view_of(slots, info, endpoint)
 
     def _accept(self, view: ClusterView, started_at: float) -> None:
+        self._set_state(RefresherState.CONFIRMED)
         self._view = view
         self._has_new_seeds = False
         self.refreshed_at = self._now()

@@ -603,11 +603,12 @@ async def test_its_description_names_endpoints_roles_and_failures(start_node: An
     assert up == {
         "address": str(primary.endpoint),
         "role": "primary",
+        "state": "up",
         "connections": 1,
         "in_flight": 0,
         "pinned": 0,
         "failure": "",
     }
-    assert (down["address"], down["role"], down["connections"]) == ("127.0.0.1:1", "replica", 0)
+    assert (down["address"], down["role"], down["state"], down["connections"]) == ("127.0.0.1:1", "replica", "down", 0)
     assert down["failure"]
     assert upstream.cluster.known_endpoints() == [primary.endpoint, NOWHERE]

@@ -184,6 +184,7 @@ async def test_its_description(start_node: Any, make_upstream: Any) -> None:
     described = {
         "address": str(node.endpoint),
         "role": "primary",
+        "state": "up",
         "connections": 1,
         "in_flight": 1,
         "pinned": 0,

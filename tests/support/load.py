@@ -96,9 +96,13 @@ class Journal:
 
     def worst_latency(self, keys: Sequence[str], since: float, until: float) -> float:
         """The longest wait among the commands of ``keys`` that ended in a span of time."""
+        return self.latency(keys, since, until, share=1.0)
+
+    def latency(self, keys: Sequence[str], since: float, until: float, share: float = 0.99) -> float:
+        """The wait that ``share`` of the commands of ``keys`` did not exceed that ended in a span of time."""
         chosen = set(keys)
-        waits = [e.latency for e in list(self.entries) if e.key in chosen and since <= e.ended <= until]
-        return max(waits, default=0.0)
+        waits = sorted(e.latency for e in list(self.entries) if e.key in chosen and since <= e.ended <= until)
+        return waits[min(int(share * len(waits)), len(waits) - 1)] if waits else 0.0
 
     def first_success(self, keys: Sequence[str], since: float) -> float | None:
         """When a command of ``keys`` first succeeded that was sent or answered after ``since``."""

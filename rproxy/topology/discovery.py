@@ -138,6 +138,8 @@ def may_replace(current: ClusterView | None, new: ClusterView) -> str | None:
 
     Anything is better than nothing. Else a node is doubted that sees the cluster as failed, since it may be cut off,
     and one whose epoch is behind ("Configuration epoch" in the cluster specification), since it has missed a change.
+    So is one that knows no owner of slots that were served: a node that hears from a demoted primary before it hears
+    from the promoted replica takes the slots from the one, and gives them to the other when that one speaks.
     """
     if current is None or new.topology == current.topology:
         return None
@@ -145,7 +147,8 @@ def may_replace(current: ClusterView | None, new: ClusterView) -> str | None:
         return "the node sees the cluster as failed"
     if new.epoch < current.epoch:
         return f"the node is behind: epoch {new.epoch}, where {current.epoch} is known"
-    return None
+    lost = new.topology.slots_lost_from(current.topology)
+    return f"the node knows no owner of {lost} slots that were served" if lost else None
 
 
 def last_resort(current: ClusterView | None, doubted: Sequence[ClusterView]) -> ClusterView | None:
@@ -156,7 +159,7 @@ def last_resort(current: ClusterView | None, doubted: Sequence[ClusterView]) -> 
     """
     known = current.epoch if current is not None else 0
     usable = [view for view in doubted if view.is_serving or view.epoch >= known]
-    return max(usable, key=lambda view: (view.is_serving, view.epoch), default=None)
+    return max(usable, key=lambda view: (view.is_serving, view.epoch, view.topology.covered), default=None)
 
 
 def _is_int(value: object) -> bool:

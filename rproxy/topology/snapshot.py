@@ -81,6 +81,13 @@ class Topology:
         index = self.slots[slot]
         return None if index == NO_SHARD else self.shards[index]
 
+    def slots_lost_from(self, former: Topology) -> int:
+        """How many slots had an owner in ``former`` and have none here."""
+        if self.covered == SLOT_COUNT:
+            return 0
+        pairs = zip(self.slots, former.slots, strict=True)
+        return sum(index == NO_SHARD and before != NO_SHARD for index, before in pairs)
+
     def first_slots(self) -> list[int]:
         """The lowest slot of every shard that serves any, in the order of the slots."""
         return sorted(self.slots.index(index) for index in set(self.slots) if index != NO_SHARD)

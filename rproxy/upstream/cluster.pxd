@@ -29,6 +29,7 @@ cdef class Cluster:
     cdef readonly bint is_single
     cdef readonly object tags
     cdef readonly object tls
+    cdef double _owners_awaited_until
     cdef list _shards
     cdef list _shard_slots
     cdef const unsigned short[::1] _shard_at

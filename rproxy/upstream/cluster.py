@@ -53,6 +53,7 @@ class Cluster:
     """Requests come in by slot; ``connection_for`` answers on the fast path, ``submit`` for all the rest."""
 
     __slots__ = (
+        "_owners_awaited_until",
         "_pools",
         "_retired",
         "_shard_at",
@@ -110,6 +111,7 @@ class Cluster:
         self.parking = Parking(settings.max_parked)
         self.has_parked = False
         self.is_single = False
+        self._owners_awaited_until = 0.0
         self._shards: list[ShardPools] = []
         self._shard_at = _packed(self.topology.slots)
         self._shard_slots: list[int] = []
@@ -159,13 +161,29 @@ class Cluster:
         if slot < 0 or not self.topology.covered:
             self.answer_failure(request, NO_TOPOLOGY)
         elif self._shard_at[slot] >= len(self._shards):
-            self.answer_failure(request, UNSERVED_SLOT)
+            self._submit_unserved(request)
         else:
             connection = self.connection_for(slot, request.is_read, request.affinity)
             if connection is None:
                 self._park(request, 0.0)
             else:
                 connection.resend(request)
+
+    def _submit_unserved(self, request: Request) -> None:
+        """Look for an owner of the slot; let ``request`` wait for it if one is to be expected, else say so at once."""
+        if self.refresher is not None:
+            self.refresher.on_failure()
+        if self.awaits_owners():
+            self._park(request, 0.0)
+        else:
+            self.answer_failure(request, UNSERVED_SLOT)
+
+    def awaits_owners(self) -> bool:
+        """Whether slots have lost their owner just now, as for a moment in a failover, and not for good.
+
+        They are given the time that a request may take; after that their requests fail at once, as in Redis.
+        """
+        return self.turn.tick() < self._owners_awaited_until
 
     def any_slot(self) -> int:
         """A slot of a random shard, -1 where none is served: for commands without keys."""
@@ -196,6 +214,8 @@ class Cluster:
         """Serve from ``topology`` now: pools that stay are kept, new ones made, others retired."""
         if topology == self.topology:
             return
+        if topology.slots_lost_from(self.topology):
+            self._owners_awaited_until = self.turn.tick() + self.op_timeout
         self.topology = topology
         before = self._pools
         self._pools = {}

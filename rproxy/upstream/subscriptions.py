@@ -11,7 +11,7 @@ from rproxy.topology.redirection import RedirectionKind, classify
 from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.elsewhere import ALONE, Elsewhere, Herald
 from rproxy.upstream.expected import Expected
-from rproxy.upstream.failure import UNREACHABLE, Failure
+from rproxy.upstream.failure import UNREACHABLE, UNSERVED_SLOT, Failure
 from rproxy.upstream.sources import Sources
 from rproxy.upstream.subscriber_node import SubscriberNode
 from rproxy.upstream.subscription import Claim, Kind, Subscription, Topic, Topics
@@ -80,7 +80,7 @@ class Subscriptions:
         subscription = self.topics.get(topic) or Subscription(topic)
         claim = Claim(subscription, on_settled, self.cluster.turn.tick() + self.cluster.op_timeout)
         failure = self._sources.obstacle(topic)
-        if failure is not None:
+        if failure is not None and not (failure is UNSERVED_SLOT and self.cluster.awaits_owners()):
             self._settle(claim, self._failed(failure))
             return claim
         if not subscription.claims:

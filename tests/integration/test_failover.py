@@ -103,6 +103,36 @@ def test_a_cluster_that_is_gone_and_returns_is_found_again() -> None:
             await_true(lambda: client.command("SET", "a", "3") == b"+OK\r\n")
 
 
+def test_a_slot_that_loses_its_owner_for_a_moment_costs_no_error(own_cluster: EmbeddedCluster) -> None:
+    """As in a failover, when nodes hear of the demotion before they hear of the promotion."""
+    primary = own_cluster.primary_of("b")
+    slot = primary.call("CLUSTER", "KEYSLOT", "b")
+    config = config_of(own_cluster.seeds, settings={"op_timeout": "60s"}, cluster={"cluster_refresh_rate": "0.1s"})
+    with Proxy(config=config) as proxy, proxy.client() as client, proxy.client() as blocked:
+        client.set_timeout(90)
+        blocked.set_timeout(90)
+        assert client.command("SET", "b", "1") == b"+OK\r\n"
+        for node in [primary, *(node for node in own_cluster.nodes if node is not primary)]:
+            node.call("CLUSTER", "DELSLOTS", slot)
+        await_true(lambda: proxy.metrics().total("rproxy_topology_covered_slots", cluster="main") == 16383)
+        client.send(
+            pack("APPEND", "b", "2") + pack("APPEND", "b", "3") + pack("MULTI") + pack("GET", "b") + pack("EXEC")
+        )
+        blocked.send(pack("BLPOP", "{b}list", "1"))
+        await_true(lambda: proxy.metrics().total("rproxy_upstream_requests_parked") == 3)
+        primary.call("CLUSTER", "ADDSLOTS", slot)
+        own_cluster.await_healthy()
+        assert [client.read_reply() for _ in range(5)] == [
+            b":2\r\n",
+            b":3\r\n",
+            b"+OK\r\n",
+            b"+QUEUED\r\n",
+            b"*1\r\n$3\r\n123\r\n",
+        ]
+        assert blocked.read_reply() == b"*-1\r\n"
+        assert proxy.metrics().total("rproxy_upstream_failures_total") == 0
+
+
 def test_one_client_that_goes_away_harms_no_other(own_proxy: Proxy) -> None:
     with own_proxy.client() as staying:
         for number in range(50):

@@ -203,6 +203,11 @@ def view(epoch: int, is_serving: bool = True, port: int = 2) -> ClusterView:
     return ClusterView(Topology.standalone(endpoint(port)), epoch, is_serving)
 
 
+def holed(epoch: int, holes: int) -> ClusterView:
+    """A view in which the first slots have no owner."""
+    return ClusterView(topology_from_slots([[holes, SLOT_COUNT - 1, node(2)]], ASKED), epoch)
+
+
 @pytest.mark.parametrize(
     ("current", "new", "refusal"),
     [
@@ -213,6 +218,11 @@ def view(epoch: int, is_serving: bool = True, port: int = 2) -> ClusterView:
         (KNOWN, view(7, is_serving=False), "the node sees the cluster as failed"),
         (KNOWN, view(5, is_serving=False), "the node sees the cluster as failed"),
         (KNOWN, view(5, is_serving=False, port=1), None),
+        (None, holed(7, 5), None),
+        (KNOWN, holed(7, 5), "the node knows no owner of 5 slots that were served"),
+        (holed(6, 5), view(7), None),
+        (holed(6, 5), holed(7, 4), None),
+        (holed(6, 5), holed(7, 6), "the node knows no owner of 1 slots that were served"),
     ],
 )
 def test_which_answer_may_replace_what_is_known(
@@ -230,6 +240,7 @@ def test_which_answer_may_replace_what_is_known(
         ([view(2)], view(2)),
         ([view(9, is_serving=False), view(2), view(3)], view(3)),
         ([view(7, is_serving=False), view(9, is_serving=False)], view(9, is_serving=False)),
+        ([holed(7, 5), holed(7, 2), holed(6, 1)], holed(7, 2)),
     ],
 )
 def test_what_is_taken_when_every_node_is_doubted(doubted: list[ClusterView], chosen: ClusterView | None) -> None:

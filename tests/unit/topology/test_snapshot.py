@@ -73,6 +73,15 @@ def test_a_standalone_server_has_every_slot() -> None:
     assert topology.describe() == [{"slots": ["0-16383"], "primary": "10.0.0.1:7000", "replicas": []}]
 
 
+def test_slots_that_lost_their_owner_are_counted() -> None:
+    whole = Topology.standalone(A)
+    assert halves().slots_lost_from(whole) == 1
+    assert whole.slots_lost_from(halves()) == 0
+    assert halves().slots_lost_from(halves()) == 0
+    assert halves().slots_lost_from(Topology.empty()) == 0
+    assert Topology.empty().slots_lost_from(halves()) == SLOT_COUNT - 1
+
+
 def test_slots_lead_to_shards() -> None:
     topology = halves()
     assert topology.shard_of(8191) == Shard(A, (A2, A3))

@@ -66,6 +66,52 @@ async def test_a_slot_that_no_shard_serves_is_answered_so(start_node: Any, make_
     assert await upstream.call("GET", "a", slot=0) == b"+OK\r\n"
 
 
+def without_high(topology: Topology) -> Topology:
+    """The same with ``HIGH`` served by nobody."""
+    return Topology(topology.shards, (*topology.slots[:HIGH], NO_SHARD))
+
+
+async def test_requests_of_a_slot_that_lost_its_owner_wait_for_the_next_in_order(
+    start_node: Any, make_upstream: Any
+) -> None:
+    first, second, upstream = await two_shards(start_node, make_upstream)
+    whole = upstream.cluster.topology
+    upstream.cluster.swap(without_high(whole))
+    upstream.send("SET", "a", "1", slot=HIGH)
+    upstream.send("SET", "a", "2", slot=HIGH)
+    assert await upstream.call("GET", "b", slot=0) == b"$1\r\nb\r\n"
+    assert len(upstream.cluster.parking) == 2
+    upstream.cluster.swap(whole)
+    upstream.send("SET", "a", "3", slot=HIGH)
+    assert await upstream.replies.have(4) == [b"+OK\r\n", b"+OK\r\n", b"$1\r\nb\r\n", b"+OK\r\n"]
+    assert second.received == [(b"SET", b"a", value) for value in (b"1", b"2", b"3")]
+    assert first.received == [(b"GET", b"b")]
+    assert upstream.cluster.failures == {}
+
+
+async def test_the_line_for_a_slot_that_lost_its_owner_is_bounded(start_node: Any, make_upstream: Any) -> None:
+    *_, upstream = await two_shards(start_node, make_upstream, max_parked=1)
+    whole = upstream.cluster.topology
+    upstream.cluster.swap(without_high(whole))
+    upstream.send("GET", "a", slot=HIGH)
+    assert await upstream.call("GET", "b", slot=HIGH) == QUEUE_FULL.line("main")
+    upstream.cluster.swap(whole)
+    assert await upstream.replies.have(2) == [b"$1\r\na\r\n", QUEUE_FULL.line("main")]
+
+
+@pytest.mark.late
+async def test_a_slot_that_stays_without_an_owner_is_soon_answered_as_by_redis(
+    start_node: Any, make_upstream: Any
+) -> None:
+    *_, upstream = await two_shards(start_node, make_upstream)
+    upstream.cluster.swap(without_high(upstream.cluster.topology))
+    waited = await upstream.call("GET", "a", slot=HIGH)
+    assert waited in (UNSERVED_SLOT.line(), UNREACHABLE.line("main", "nothing serves the slot"))
+    await upstream.until(lambda: not upstream.cluster.awaits_owners())
+    upstream.send("GET", "a", slot=HIGH)
+    assert upstream.replies.delivered[-1] == (1, UNSERVED_SLOT.line())
+
+
 @pytest.mark.late
 async def test_a_request_waits_for_its_endpoint_until_its_deadline(make_upstream: Any) -> None:
     upstream = make_upstream(topology_of((NOWHERE,)))

@@ -11,12 +11,15 @@ import pytest
 
 from rproxy.topology.redirection import RedirectionKind
 from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
+from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Topology
+from rproxy.upstream.failure import UNSERVED_SLOT
 from rproxy.upstream.refresher import Refresher
 from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Answer, Command, FakeNode, cluster_answers
 from tests.support.upstream import Upstream, topology_of
 
 NEVER = 86400.0
+HIGH = 16383
 
 
 def refresher_of(upstream: Upstream, *seeds: Endpoint, **policy: Any) -> Refresher:
@@ -117,6 +120,25 @@ async def test_a_node_that_sees_the_cluster_as_failed_is_doubted(start_node: Any
     cut_off.answers |= cluster_answers([cut_off.endpoint], epoch=5, state="fail")
     await refresher.refresh()
     assert upstream.cluster.topology == topology_of((well.endpoint,))
+
+
+async def test_slots_that_one_node_knows_no_owner_of_stay_as_long_as_another_knows_it(
+    start_node: Any, make_upstream: Any
+) -> None:
+    """As after a failover, when a node has heard of the demotion and not yet of the promotion."""
+    ahead, well = await start_node(), await start_node()
+    shards = ([ahead.endpoint], [well.endpoint])
+    for node in (ahead, well):
+        node.answers |= cluster_answers(*shards, epoch=5)
+    upstream = make_upstream()
+    refresher = refresher_of(upstream, ahead.endpoint, well.endpoint)
+    await refresher.refresh()
+    ahead.answers |= cluster_answers([ahead.endpoint], epoch=6, covered=8192)
+    await refresher.refresh()
+    assert upstream.cluster.topology.covered == SLOT_COUNT
+    well.answers |= cluster_answers([ahead.endpoint], epoch=6, covered=8192)
+    await refresher.refresh()
+    assert upstream.cluster.topology.covered == 8192
 
 
 async def test_what_every_node_says_is_believed_at_last(start_node: Any, make_upstream: Any) -> None:
@@ -276,6 +298,20 @@ async def test_a_lost_connection_has_the_topology_asked_for(start_node: Any, mak
     node.answers |= cluster_answers([node.endpoint], epoch=2)
     await dying.stop()
     await upstream.until(lambda: upstream.cluster.topology == topology_of((node.endpoint,)))
+
+
+async def test_a_slot_without_an_owner_has_the_topology_asked_for(start_node: Any, make_upstream: Any) -> None:
+    node = await start_node()
+    node.answers |= cluster_answers([node.endpoint], covered=8192)
+    upstream = make_upstream()
+    refresher = refresher_of(upstream, node.endpoint)
+    await refresher.refresh()
+    refresher.start()
+    await upstream.until(lambda: questions(node) == 2)
+    node.answers |= cluster_answers([node.endpoint])
+    assert await upstream.call("GET", "a", slot=HIGH) == UNSERVED_SLOT.line()
+    await upstream.until(lambda: upstream.cluster.topology.covered == SLOT_COUNT)
+    assert await upstream.call("GET", "a", slot=HIGH) == b"+OK\r\n"
 
 
 async def test_it_can_be_stopped_while_it_asks(start_node: Any, make_upstream: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rproxy.topology.snapshot import Topology
+from rproxy.topology.snapshot import NO_SHARD, Topology
 from rproxy.upstream.subscription import Claim, Kind, Topic
 from rproxy.upstream.subscriptions import Subscriptions
 from tests.support.fake_node import CLOSE, SILENCE, Command, FakeNode
@@ -196,6 +196,17 @@ async def test_what_goes_to_every_node_is_heard_once(hub: Hub, nodes: list[FakeN
 async def test_without_a_topology_the_claim_fails_at_once(make_hub: Callable[..., Hub]) -> None:
     hub = make_hub()
     assert hub.claim(NEWS).settled == [b"-CLUSTERDOWN the topology of cluster 'main' is not known yet\r\n"]
+
+
+async def test_a_sharded_channel_waits_for_the_next_owner_of_its_slot(hub: Hub, nodes: list[FakeNode]) -> None:
+    whole = hub.cluster.topology
+    hub.cluster.swap(Topology(whole.shards, (NO_SHARD,) * 4000 + whole.slots[4000:]))
+    listener = hub.claim(SHARD_B)
+    assert listener.settled == []
+    hub.cluster.swap(whole)
+    await hub.until(lambda: listener.settled)
+    assert listener.settled == [None]
+    assert asked(nodes[0]) == [("ssubscribe", "b")]
 
 
 # -- refusals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -99,14 +100,22 @@ async def test_an_endpoint_that_cannot_be_reached_is_backed_off_from(make_upstre
     assert upstream.cluster.traffic.failed == len(pauses)
 
 
-async def test_the_first_success_ends_the_back_off(start_node: Any, make_upstream: Any) -> None:
+async def test_the_first_success_ends_the_back_off(
+    start_node: Any, make_upstream: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     node, upstream, pool = await connected(start_node, make_upstream)
     await node.stop()
-    upstream.send("GET", "a")
-    await upstream.until(pool.is_down)
-    await node.start()
-    await upstream.replies.have(1)
+    with caplog.at_level(logging.INFO, "rproxy.upstream"):
+        upstream.send("GET", "a")
+        await upstream.until(pool.is_down)
+        await upstream.until(lambda: upstream.cluster.traffic.failed > 2)
+        await node.start()
+        await upstream.replies.have(1)
     assert (pool.is_down(), pool.failure) == (False, "")
+    assert caplog.messages == [
+        f"cluster main: {node.endpoint}: Connection refused",
+        f"cluster main: {node.endpoint} can be reached again",
+    ]
 
 
 @pytest.mark.late

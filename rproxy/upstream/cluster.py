@@ -17,7 +17,8 @@ from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Shard, Topology
 from rproxy.transport.connection import Traffic, Turn
 from rproxy.upstream.connection import UpstreamConnection
-from rproxy.upstream.failure import LOST, NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT, Failure
+from rproxy.upstream.failure import NO_TOPOLOGY, QUEUE_FULL, UNREACHABLE, UNSERVED_SLOT, Failure
+from rproxy.upstream.overdue import look_after
 from rproxy.upstream.parking import Parking
 from rproxy.upstream.pool import Pool
 from rproxy.upstream.request import Request
@@ -34,8 +35,6 @@ HOP_LIMIT = 5
 """Redirections of one request, after which the error itself goes to the client."""
 LOST_ONCE = 64
 """Added to the hops of a read that was lost in flight: it is sent again once."""
-SILENCE = 2
-"""Times the time-out that a connection may go on without a reply after a request was overdue."""
 RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
@@ -441,45 +440,13 @@ class Cluster:
         if self.tls is not None:
             self.tls.tick(now)
         for pool in [*self._pools.values(), *self._retired]:
-            for connection in pool.connections():
-                if connection.is_busy or connection.stalled_at:
-                    connection.look_after(now, self.op_timeout)
-                if not connection.is_stalled:
-                    self._expire(connection, now - self.op_timeout)
-                pool.restore(connection.lane)
-            pool.dial_again()
+            look_after(pool, now)
         if self.has_parked:
             if self.refresher is not None:
                 self.refresher.on_failure()
             self._leave_parking()
         self._retired = [pool for pool in self._retired if not pool.retire()]
         self.subscriptions.tick(now)
-
-    def _expire(self, connection: UpstreamConnection, before: float) -> None:
-        """Answer the requests begun before ``before`` that the connection has not."""
-        if connection.was_open:
-            failure, line = TIMEOUT, TIMEOUT.line(str(connection.pool.endpoint))
-        else:
-            failure, line = UNREACHABLE, UNREACHABLE.line(self.name, "still connecting")
-        expired = connection.expire(before)
-        for sink, token, stats in expired:
-            self.failures[failure.label] += 1
-            if stats is not None:
-                stats.record(True, self.op_timeout)
-            sink.deliver(token, line, 0, len(line))
-        if expired and connection.was_open:
-            self._doubt(connection)
-        elif expired:
-            connection.fail(LOST, "still connecting")  # what was said not to be executed must not be sent after all
-
-    def _doubt(self, connection: UpstreamConnection) -> None:
-        """A request was overdue: dial anew after a long silence, since the connection may be the cause."""
-        if not connection.silent_since:
-            connection.silent_since = self.turn.now
-            if self.refresher is not None:
-                self.refresher.on_degraded()
-        elif self.turn.now - connection.silent_since >= SILENCE * self.op_timeout:
-            connection.fail(LOST, "silent for too long")
 
     def in_flight(self) -> int:
         """Requests that wait for a reply."""

@@ -34,7 +34,7 @@ def row(key: Key) -> str:
         shown = str(key.default).lower() if isinstance(key.default, bool) else key.default
         default = f"`{shown}`"
     meaning = f"[{key.description.removesuffix('.')}](#{anchor_of(key.path)})" if key.is_section else key.description
-    return f"| `{key.name}` | {default} | {meaning} |\n"
+    return f"| `{key.name}` | {default} | {' '.join(meaning.split())} |\n"
 
 
 def table(section: str) -> str:

@@ -28,6 +28,7 @@ from rproxy.config.fields import (
     Timeout,
     UserName,
 )
+from rproxy.config.health_sections import OutlierDetectionConfig
 from rproxy.config.routes import PrefixRoutesConfig
 from rproxy.config.section import Section
 from rproxy.config.tls_sections import ClientTlsConfig, EmptySection, ServerTlsConfig
@@ -218,6 +219,9 @@ class ClusterConfig(Section):
 
     host_degraded_refresh_threshold: Count = 0
     """Endpoints become slow or unhealthy since the last refresh that bring about the next; 0: they never do."""
+
+    outlier_detection: Annotated[OutlierDetectionConfig | None, EmptySection] = None
+    """Eject endpoints where requests fail, so that reads go to others; without it none is."""
 
     username: Annotated[str, Field(min_length=1)] | None = None
     """The user to authenticate as; Redis's default user if there is only a password."""

@@ -93,6 +93,14 @@ METRICS = (
     ),
     _counter("upstream_retries", "Requests sent again after a redirection or a lost connection.", "cluster"),
     _counter("redirections", "Replies that redirected a request (moved, ask, tryagain …).", "cluster", "kind"),
+    # the health of endpoints
+    _gauge("membership_endpoints", "Endpoints of the topology.", "cluster", merge=Merge.MIN),
+    _gauge("membership_healthy", "Those that are healthy, as far as it is watched.", "cluster", merge=Merge.MIN),
+    _gauge("outlier_detection_ejections_active", "Endpoints that are ejected now.", "cluster", merge=Merge.MAX),
+    _counter("outlier_detection_ejections_enforced", "Ejections of endpoints after failures in a row.", "cluster"),
+    _counter(
+        "outlier_detection_ejections_overflow", "Ejections that did not come about for max_ejection_percent.", "cluster"
+    ),
     # subscriptions
     _gauge("subscriptions", "Subscriptions of clients now; upstream they share one for each topic.", "cluster"),
     _counter("messages_delivered", "Messages of subscriptions handed to clients.", "cluster"),

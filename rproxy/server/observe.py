@@ -89,10 +89,22 @@ def of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
         yield "rproxy_redirections_total", (cluster.name, kind), count
 
 
+def _of_health(cluster: Cluster) -> Iterator[Sample]:
+    labels = (cluster.name,)
+    health = cluster.health
+    endpoints, healthy = health.counts()
+    yield "rproxy_membership_endpoints", labels, endpoints
+    yield "rproxy_membership_healthy", labels, healthy
+    yield "rproxy_outlier_detection_ejections_active", labels, health.ejected()
+    yield "rproxy_outlier_detection_ejections_enforced_total", labels, health.enforced
+    yield "rproxy_outlier_detection_ejections_overflow_total", labels, health.overflow
+
+
 def _of_topology(cluster: Cluster) -> Iterator[Sample]:
     labels = (cluster.name,)
     yield "rproxy_topology_covered_slots", labels, cluster.topology.covered
     yield "rproxy_topology_shards", labels, len(cluster.topology.shards)
+    yield from _of_health(cluster)
     if cluster.refresher is None:
         return
     for result, count in cluster.refresher.results.items():

@@ -25,6 +25,7 @@ cdef class Cluster:
     cdef readonly object failures
     cdef readonly long long retries
     cdef readonly object parking
+    cdef readonly object health
     cdef public bint has_parked
     cdef readonly bint is_single
     cdef readonly object tags

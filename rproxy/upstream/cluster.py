@@ -18,6 +18,7 @@ from rproxy.topology.snapshot import Endpoint, Shard, Topology
 from rproxy.transport.connection import Traffic, Turn
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.failure import NO_TOPOLOGY, QUEUE_FULL, UNREACHABLE, UNSERVED_SLOT, Failure
+from rproxy.upstream.health import Health
 from rproxy.upstream.overdue import look_after
 from rproxy.upstream.parking import Parking
 from rproxy.upstream.pool import Pool
@@ -63,6 +64,7 @@ class Cluster:
         "failures",
         "follows_redirections",
         "has_parked",
+        "health",
         "is_single",
         "name",
         "op_timeout",
@@ -107,6 +109,7 @@ class Cluster:
         self.redirections: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.retries = 0
+        self.health = Health(self)
         self.parking = Parking(settings.max_parked)
         self.has_parked = False
         self.is_single = False
@@ -199,15 +202,16 @@ class Cluster:
         return index >= len(self._shards) or self._shards[index].writer.is_down()
 
     def known_endpoints(self) -> list[Endpoint]:
-        """The topology's endpoints, those that are up first."""
-        down = {pool.endpoint for pool in self._pools.values() if pool.is_down()}
+        """The topology's endpoints, those that are up and healthy first."""
+        down = {pool.endpoint for pool in self._pools.values() if pool.is_down() or pool.is_unhealthy}
         return sorted(self.topology.endpoints(), key=lambda endpoint: endpoint in down)
 
     def replica_connections(self, affinity: int) -> list[UpstreamConnection]:
-        """A connection to every replica, as far as it is up: for commands that act on nodes."""
+        """A connection to every replica, as far as it is up and healthy: for commands that act on nodes."""
         replicas = [replica for shard in self.topology.shards for replica in shard.replicas]
-        pools = [pool for replica in replicas if not (pool := self.pool(replica, is_readonly=True)).is_down()]
-        return [connection for pool in pools if (connection := pool.pick(affinity)) is not None]
+        pools = [self.pool(replica, is_readonly=True) for replica in replicas]
+        up = [pool for pool in pools if not (pool.is_down() or pool.is_unhealthy)]
+        return [connection for pool in up if (connection := pool.pick(affinity)) is not None]
 
     def swap(self, topology: Topology) -> None:
         """Serve from ``topology`` now: pools that stay are kept, new ones made, others retired."""
@@ -216,6 +220,7 @@ class Cluster:
         if topology.slots_lost_from(self.topology):
             self._owners_awaited_until = self.turn.tick() + self.op_timeout
         self.topology = topology
+        self.health.on_swap()
         before = self._pools
         self._pools = {}
         self._shards = [self._shard_pools(shard, before) for shard in topology.shards]
@@ -255,6 +260,7 @@ class Cluster:
         self.follows_redirections = follows_redirections
         self.tls = Certificates(settings.tls, f"cluster {settings.name}") if settings.tls is not None else None
         self.parking.most = settings.max_parked
+        self.health.on_reconfigured()
         self._retired += self._pools.values()
         self._pools = {}
         self._shards = [self._shard_pools(shard, {}) for shard in self.topology.shards]
@@ -367,6 +373,10 @@ class Cluster:
         shard = self._shards[index]
         return (shard.reader or shard.choose_reader()) if is_read else shard.writer
 
+    def pool_at(self, endpoint: Endpoint, is_readonly: bool) -> Pool | None:
+        """The pool of an endpoint in one role, ``None`` where there is none."""
+        return self._pools.get((endpoint, is_readonly))
+
     def pool(self, endpoint: Endpoint, is_readonly: bool) -> Pool:
         """The pool of an endpoint in one role, made where there is none."""
         key = (endpoint, is_readonly)
@@ -439,6 +449,7 @@ class Cluster:
         now = self.turn.tick()
         if self.tls is not None:
             self.tls.tick(now)
+        self.health.tick(now)
         for pool in [*self._pools.values(), *self._retired]:
             look_after(pool, now)
         if self.has_parked:
@@ -474,6 +485,7 @@ class Cluster:
             "refresher": self.refresher.state.value if self.refresher is not None else "none",
             "shards": self.topology.describe(),
             "endpoints": [pool.describe() for pool in self._pools.values()],
+            "health": self.health.describe(),
             "parked": len(self.parking),
             "subscriptions": self.subscriptions.describe(),
         }

@@ -363,7 +363,8 @@ class UpstreamConnection(Connection):
         if self.transport is not None:
             self.transport.close()
         cluster = self.pool.cluster
-        self.pool.on_connection_lost(self, reason)
+        had_requests = failure is GARBAGE or self.is_relaying or self.in_flight.count() > 0
+        self.pool.on_connection_lost(self, reason, had_requests)
         if self.is_relaying:
             if self._relayed_stats is not None:
                 self._relayed_stats.record(True, self.turn.now - self._relayed_since)

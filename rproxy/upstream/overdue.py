@@ -40,6 +40,8 @@ def _expire(connection: UpstreamConnection, before: float) -> None:
             stats.record(True, cluster.op_timeout)
         sink.deliver(token, line, 0, len(line))
     if expired and connection.was_open:
+        pool = connection.pool
+        cluster.health.on_failures(pool, len(expired), before, pool.answered(), "no answer in time")
         _doubt(connection)
     elif expired:
         connection.fail(LOST, "still connecting")  # what was said not to be executed must not be sent after all

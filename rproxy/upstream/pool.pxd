@@ -19,6 +19,7 @@ cdef class Pool:
     cdef int _failures
     cdef public str failure
     cdef readonly object state
+    cdef public bint is_unhealthy
     cdef readonly object pins
     cdef double _close_at
     @cython.locals(connection=UpstreamConnection)

@@ -66,6 +66,7 @@ class Pool:
         "endpoint",
         "failure",
         "is_readonly",
+        "is_unhealthy",
         "max_in_flight",
         "pins",
         "state",
@@ -88,6 +89,8 @@ class Pool:
         self._failures = 0
         self.failure = ""
         self.state = PoolState.UP
+        self.is_unhealthy = cluster.health.is_unhealthy(endpoint)
+        """Whether reads should go to another endpoint (``upstream.health``)."""
         self.pins = Pins(self)
         self._close_at = 0.0
 
@@ -202,16 +205,23 @@ class Pool:
         self.turn.mark(connection)
         self.cluster.on_endpoint_up(self)
 
-    def on_connection_lost(self, connection: UpstreamConnection, reason: str) -> None:
+    def answered(self) -> float:
+        """When the newest request that was answered on one of the connections was begun; 0.0 without any."""
+        return max((connection.in_flight.started for connection in self.connections()), default=0.0)
+
+    def on_connection_lost(self, connection: UpstreamConnection, reason: str, had_requests: bool) -> None:
         """A connection failed, or could not be opened; called before its requests are handed on."""
         lane = self._lanes.get(connection.lane)
         if connection not in self.connections():
             return
+        answered = self.answered()
         if lane is not None:
             lane.remove(connection)
             self.restore(connection.lane)
         else:
             self._connections[connection.lane] = None
+        if connection.was_open and had_requests:
+            self.cluster.health.on_failures(self, 1, self.turn.tick(), answered, reason)
         self._note_loss(connection.was_open, reason)
 
     def on_pin_closed(self, connection: PinnedConnection) -> None:
@@ -229,6 +239,8 @@ class Pool:
             self._failures += 1
             self._down_until = self.turn.tick() + backoff * (0.5 + self.cluster.draw() / 2)
             if self.state is PoolState.UP:
+                # Once: as long as it is down it gets no reads in any case, and is tried again.
+                self.cluster.health.on_failures(self, 1, self.turn.tick(), self.answered(), reason)
                 self._set_state(PoolState.DOWN)
                 self._log_failure(reason)
         self.failure = reason

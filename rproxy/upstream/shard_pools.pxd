@@ -9,5 +9,5 @@ cdef class ShardPools:
     cdef readonly Pool reader
     cdef tuple _tiers
     cdef Py_ssize_t _turn
-    @cython.locals(tier=tuple, step=cython.Py_ssize_t, pool=Pool)
+    @cython.locals(tier=tuple, step=cython.Py_ssize_t, pool=Pool, unhealthy=Pool)
     cpdef Pool choose_reader(self)

@@ -21,11 +21,21 @@ class ShardPools:
             self.reader = self._tiers[0][0]
 
     def choose_reader(self) -> Pool | None:
-        """The next endpoint in turn of the best tier that has one up; else of the best tier; ``None`` without any."""
+        """The next endpoint in turn of the best tier that has one up and healthy; ``None`` without any endpoint.
+
+        Where none is healthy one that is up is chosen, where none is up one of the best tier.
+        """
         self._turn += 1
+        unhealthy: Pool | None = None
         for tier in self._tiers:
             for step in range(len(tier)):
                 pool = tier[(self._turn + step) % len(tier)]
-                if not pool.is_down():
+                if pool.is_down():
+                    continue
+                if not pool.is_unhealthy:
                     return pool
+                if unhealthy is None:
+                    unhealthy = pool
+        if unhealthy is not None:
+            return unhealthy
         return self._tiers[0][self._turn % len(self._tiers[0])] if self._tiers else None

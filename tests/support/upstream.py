@@ -54,6 +54,14 @@ class Replies(Sink):
         return [reply for _, reply in sorted(self.delivered)]
 
 
+class HandSet(Turn):
+    """A turn whose clock stands still until it is set."""
+
+    def tick(self) -> float:
+        """The time as it was set."""
+        return self.now
+
+
 async def janitor(*clusters: Cluster) -> None:
     """Every cluster's rounds, without end.
 

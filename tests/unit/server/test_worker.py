@@ -338,7 +338,7 @@ async def test_every_sample_is_in_the_table_of_metrics(start_node: StartNode, se
     await client.call("PING")
     samples: list[Sample] = served.worker.samples()
     of_workers = ("command", "local", "downstream", "upstream", "redirections", "topology", "mirror")
-    of_workers += ("subscriptions", "messages", "resubscriptions", "tasks")
+    of_workers += ("subscriptions", "messages", "resubscriptions", "tasks", "membership", "outlier")
     counted = {name for name in METRIC_BY_NAME if name.removeprefix("rproxy_").startswith(of_workers)}
     assert {name for name, _, _ in samples} == counted
     merged = merge([samples])

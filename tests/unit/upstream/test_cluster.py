@@ -1,4 +1,4 @@
-"""A cluster before scripted nodes: redirections, retries, order, time limits, lost connections and swaps."""
+"""A cluster before scripted nodes: redirections, retries, order, lost connections and swaps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from rproxy.topology.read_policy import ReadPolicy
 from rproxy.topology.snapshot import NO_SHARD, Endpoint, Shard, Topology
 from rproxy.upstream.cluster import HOP_LIMIT
-from rproxy.upstream.failure import LOST, NO_TOPOLOGY, QUEUE_FULL, TIMEOUT, UNREACHABLE, UNSERVED_SLOT
+from rproxy.upstream.failure import LOST, NO_TOPOLOGY, QUEUE_FULL, UNREACHABLE, UNSERVED_SLOT
 from rproxy.upstream.request import Request
 from rproxy.upstream.sink import MIRRORED
-from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Command, FakeNode, echo
+from tests.support.fake_node import CLOSE, SILENCE, Command, FakeNode, echo
 from tests.support.upstream import Upstream, topology_of
 
 NOWHERE = Endpoint("127.0.0.1", 1)
@@ -230,33 +230,6 @@ async def test_a_script_follows_its_slot_to_an_endpoint_that_others_were_sent_to
     assert await upstream.call("EVAL", "...", "1", "a", slot=7) == b"+ran\r\n"
 
 
-async def test_a_connection_that_stays_silent_is_replaced(start_node: Any, make_upstream: Any) -> None:
-    node = await start_node()
-    node.answers["GET"] = lambda command: SILENCE if len(node.peers) == 1 else echo(command)
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=0.1)
-    async with asyncio.timeout(PATIENCE):
-        while (reply := await upstream.call("GET", "a")).startswith(b"-"):
-            assert len(node.peers) <= 2
-    assert reply == b"$1\r\na\r\n"
-
-
-async def test_a_connection_that_answers_some_requests_is_kept(start_node: Any, make_upstream: Any) -> None:
-    go_on = asyncio.Event()
-
-    async def held(command: Command) -> bytes:
-        await go_on.wait()
-        return echo(command)
-
-    node = await start_node({"GET": held, "SET": echo})
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=0.1)
-    for _ in range(4):
-        go_on.clear()
-        assert b"gave no answer in time" in await upstream.call("GET", "a")
-        go_on.set()
-        assert await upstream.call("SET", "a", "b") == b"$1\r\nb\r\n"
-    assert len(node.peers) == 1
-
-
 async def test_moved_without_a_host_means_the_host_that_was_asked(start_node: Any, make_upstream: Any) -> None:
     first, second, upstream = await two_shards(start_node, make_upstream)
     first.answers["GET"] = moved(7, f":{second.endpoint.port}")
@@ -400,56 +373,6 @@ async def test_who_waits_is_not_overtaken_in_its_slot(start_node: Any, make_upst
     assert upstream.replies.delivered == [(5, b"+OK\r\n")]
     await upstream.replies.have(6)
     assert [int(command[2]) for command in node.received if command[0] == b"RPUSH"] == [0, 0, 1, 2, 3, 4]
-
-
-# -- time limits
-
-
-@pytest.mark.late
-async def test_a_late_reply_is_dropped_in_its_place(start_node: Any, make_upstream: Any) -> None:
-    gate = asyncio.Event()
-
-    async def late(command: Command) -> bytes:
-        await gate.wait()
-        return echo(command)
-
-    node = await start_node({"GET": echo, "SLOW": late})
-    upstream = make_upstream(topology_of((node.endpoint,)))
-    assert await upstream.call("SLOW", "old") == TIMEOUT.line(str(node.endpoint))
-    upstream.send("GET", "new")
-    await node.heard("GET")
-    gate.set()
-    assert await upstream.replies.have(2) == [TIMEOUT.line(str(node.endpoint)), b"$3\r\nnew\r\n"]
-    assert len(node.peers) == 1
-    assert upstream.cluster.failures == {"timeout": 1}
-
-
-async def test_each_request_has_its_own_deadline(start_node: Any, make_upstream: Any) -> None:
-    gate = asyncio.Event()
-
-    async def late(command: Command) -> bytes:
-        await gate.wait()
-        return echo(command)
-
-    node = await start_node({"GET": late})
-    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=0.6)
-    upstream.send("GET", "old")
-    await node.heard("GET")
-    await asyncio.sleep(0.5)  # so long the younger one has after the older one has met its time limit
-    upstream.send("GET", "young")
-    assert await upstream.replies.have(1) == [TIMEOUT.line(str(node.endpoint))]
-    gate.set()
-    assert await upstream.replies.have(2) == [TIMEOUT.line(str(node.endpoint)), b"$5\r\nyoung\r\n"]
-
-
-@pytest.mark.late
-async def test_a_stuck_endpoint_does_not_disturb_another(start_node: Any, make_upstream: Any) -> None:
-    first, _, upstream = await two_shards(start_node, make_upstream)
-    first.answers["GET"] = SILENCE
-    upstream.send("GET", "stuck", slot=0)
-    assert await upstream.call("GET", "a", slot=HIGH) == b"$1\r\na\r\n"
-    assert upstream.replies.of(0) == []
-    assert (await upstream.replies.have(2))[0] == TIMEOUT.line(str(first.endpoint))
 
 
 # -- lost connections

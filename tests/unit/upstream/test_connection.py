@@ -67,7 +67,7 @@ class Owner:
         self.relieved: list[UpstreamConnection] = []
         self.restored: list[int] = []
 
-    def on_connection_lost(self, connection: UpstreamConnection, reason: str) -> None:
+    def on_connection_lost(self, connection: UpstreamConnection, reason: str, had_requests: bool) -> None:
         assert not connection.is_open
         self.failures.append(reason)
 

@@ -9,19 +9,11 @@ from typing import Any
 import pytest
 
 from rproxy.topology.snapshot import Endpoint
-from rproxy.transport.connection import Turn
 from rproxy.upstream.pool import BACKOFF_FIRST, BACKOFF_MOST, Pool
 from tests.support.fake_node import SILENCE, FakeNode
-from tests.support.upstream import Upstream, topology_of
+from tests.support.upstream import HandSet, Upstream, topology_of
 
 NOWHERE = Endpoint("127.0.0.1", 1)
-
-
-class HandSet(Turn):
-    """A turn whose clock stands still until it is set."""
-
-    def tick(self) -> float:
-        return self.now
 
 
 def pool_of(upstream: Upstream, endpoint: Endpoint, is_readonly: bool = False) -> Pool:

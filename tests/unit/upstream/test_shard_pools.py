@@ -70,6 +70,22 @@ async def test_one_that_is_down_is_passed_over_and_the_next_tier_serves_when_all
     assert set(chosen(shard, 2)) == {first, second}, "the best tier is tried in turn when all are down"
 
 
+async def test_an_unhealthy_one_is_passed_over_as_long_as_there_is_another(
+    upstream: Upstream, nodes: list[FakeNode], pools: list[Pool]
+) -> None:
+    first, second, third, _ = pools
+    shard = shard_of((first, second), (third,), writer=third)
+    first.is_unhealthy = True
+    assert chosen(shard, 4) == [second] * 4
+    second.is_unhealthy = True
+    assert chosen(shard, 2) == [third] * 2
+    await bring_down(upstream, nodes[2], third)
+    assert set(chosen(shard, 4)) == {first, second}, "one that is unhealthy is better than one that is down"
+    third.is_unhealthy = True
+    await bring_down(upstream, nodes[0], first)
+    assert chosen(shard, 4) == [second] * 4
+
+
 async def test_one_that_was_down_is_chosen_again_though_nobody_asked_it(
     upstream: Upstream, nodes: list[FakeNode], pools: list[Pool]
 ) -> None:

@@ -1,0 +1,88 @@
+"""A replica that hangs: reads go on at other nodes, and come back to it when it has recovered."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.redis_process import RedisProcess
+from tests.support import figures
+from tests.support.load import Load, Pipeline
+from tests.support.proxy import Proxy, config_of
+from tests.support.waiting import await_true
+
+CLIENTS = 8
+IN_A_ROW = 5
+OP_TIMEOUT = 1.0
+EJECTION = 2.0
+KEYS = [f"{{b}}:{number}" for number in range(CLIENTS)]
+
+
+def reads(key: str, _: int) -> list[Pipeline]:
+    """One read of what was written before."""
+    return [[(("GET", key), key.encode())]]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[EmbeddedCluster]:
+    """One whose nodes do not notice that one of them hangs: only what rproxy does is seen."""
+    with EmbeddedCluster(node_timeout_ms=120_000) as cluster:
+        primary, replica = cluster.shard_of("b")
+        for key in KEYS:
+            primary.call("SET", key, key)
+        await_true(lambda: replica.call("DBSIZE") == len(KEYS))
+        yield cluster
+
+
+def gets_of(node: RedisProcess) -> int:
+    """How often the node has executed GET."""
+    rows = node.call("INFO", "commandstats").decode().split("\r\n")
+    return next((int(row.split("calls=")[1].split(",")[0]) for row in rows if row.startswith("cmdstat_get:")), 0)
+
+
+@pytest.mark.parametrize("policy", ["prefer_replica", pytest.param("any", marks=figures.whole_suite)])
+def test_reads_leave_a_replica_that_hangs(cluster: EmbeddedCluster, policy: str) -> None:
+    _, replica = cluster.shard_of("b")
+    config = config_of(
+        cluster.seeds,
+        settings={"op_timeout": f"{OP_TIMEOUT}s", "read_policy": policy},
+        cluster={
+            "outlier_detection": {
+                "consecutive_local_origin_failure": IN_A_ROW,
+                "base_ejection_time": f"{EJECTION}s",
+            }
+        },
+    )
+    with Proxy(config=config) as proxy, Load(proxy.port, [[key] for key in KEYS], reads) as load:
+        load.go_on(0.5)
+        assert gets_of(replica)
+        replica.stop_process()
+        hung_at = time.monotonic()
+        try:
+            await_true(lambda: ejections(proxy, "active") == 1)
+            noticed_at = time.monotonic()
+            assert proxy.clusters()[0]["health"][replica.address] == ["failed_outlier_check"]
+            _, until = load.go_on(EJECTION / 2)
+        finally:
+            replica.cont()
+        await_true(lambda: ejections(proxy, "active") == 0)
+        before = gets_of(replica)
+        await_true(lambda: gets_of(replica) > before)
+        assert (ejections(proxy, "enforced_total"), ejections(proxy, "overflow_total")) == (1, 0)
+    journal = load.journal
+    errors = journal.errors()
+    assert (journal.broken, journal.wrong) == ([], [])
+    # Those that were overdue before it was ejected, or at the same moment.
+    assert 1 <= len(errors) < IN_A_ROW + CLIENTS
+    assert all("gave no answer in time" in error.error and error.began <= noticed_at for error in errors)
+    meanwhile = [entry for entry in journal.entries if noticed_at < entry.began <= until and not entry.error]
+    assert {entry.key for entry in meanwhile} == set(KEYS)
+    what = "a replica hangs"
+    figures.note(what, f"reads that failed, all in flight before it was ejected, `{policy}`", str(len(errors)))
+    figures.note(what, f"reads that other nodes answered meanwhile, `{policy}`", str(len(meanwhile)))
+    figures.note(what, f"until it was ejected, `{policy}`", f"{(errors[-1].ended - hung_at) * 1000:.0f} ms")
+
+
+def ejections(proxy: Proxy, what: str) -> float:
+    return proxy.metrics().total(f"rproxy_outlier_detection_ejections_{what}")

@@ -7,8 +7,9 @@ The forms are those of CLUSTER SLOTS and CLUSTER INFO (https://redis.io/docs/lat
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from rproxy.errors import TopologyError
 from rproxy.topology.announced import announced_endpoint
@@ -24,11 +25,18 @@ class ClusterView:
     """The cluster as one node sees it: ``epoch`` is its ``cluster_current_epoch``, which grows with every change.
 
     ``is_serving`` is false while the node reports ``cluster_state:fail``: it is partitioned, or slots have no primary.
+    ``nodes`` are the names of the nodes that it knows, by which a cluster is told from another; they stay the same when
+    addresses change. Empty where they are not told.
     """
 
     topology: Topology
     epoch: int = 0
     is_serving: bool = True
+    nodes: frozenset[bytes] = frozenset()
+
+    def is_of_another_cluster(self, current: ClusterView | None) -> bool:
+        """Whether not one of the nodes of ``current`` is known here: another cluster has the address, or a new one."""
+        return current is not None and bool(self.nodes and current.nodes) and self.nodes.isdisjoint(current.nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +50,12 @@ class _SlotRange:
 def view_of(slots: object, info: object, asked: Endpoint) -> ClusterView:
     """What node ``asked`` says, from its replies to CLUSTER SLOTS and CLUSTER INFO. Raises ``TopologyError``."""
     topology = topology_from_slots(slots, asked)
+    nodes = _names_of_nodes(slots)
     if isinstance(info, Exception):
         # A user that may ask for CLUSTER SLOTS alone: a topology without an epoch is better than none.
-        return ClusterView(topology)
+        return ClusterView(topology, nodes=nodes)
     epoch, is_serving = _epoch_and_state(info)
-    return ClusterView(topology, epoch, is_serving)
+    return ClusterView(topology, epoch, is_serving, nodes)
 
 
 def topology_from_slots(reply: object, asked: Endpoint) -> Topology:
@@ -61,7 +70,10 @@ def topology_from_slots(reply: object, asked: Endpoint) -> Topology:
         raise TopologyError(f"CLUSTER SLOTS gave no list: {_shown(reply)}")
     if not reply:
         raise TopologyError("CLUSTER SLOTS is empty: the node knows of no slots")
-    ranges = sorted((_slot_range(entry, asked) for entry in reply), key=lambda slot_range: slot_range.start)
+    found = (_slot_range(entry, asked) for entry in reply)
+    ranges = sorted((each for each in found if each is not None), key=lambda slot_range: slot_range.start)
+    if not ranges:
+        raise TopologyError("CLUSTER SLOTS has no address of any primary")
     for before, after in pairwise(ranges):
         if after.start <= before.end:
             raise TopologyError(f"CLUSTER SLOTS gives slot {after.start} to two shards")
@@ -82,22 +94,29 @@ def _topology_of(ranges: Iterable[_SlotRange]) -> Topology:
     return Topology(tuple(shards), tuple(slots))
 
 
-def _slot_range(entry: object, asked: Endpoint) -> _SlotRange:
-    """``[start, end, primary, replica, …]``."""
+def _slot_range(entry: object, asked: Endpoint) -> _SlotRange | None:
+    """``[start, end, primary, replica, …]``; ``None`` if the primary has no address: nothing serves the slots."""
     if not isinstance(entry, list) or len(entry) < 3:
         raise TopologyError(f"CLUSTER SLOTS has an entry that is no range with a node: {_shown(entry)}")
     start, end = entry[:2]
     if not (_is_int(start) and _is_int(end) and 0 <= start <= end < SLOT_COUNT):
         raise TopologyError(f"CLUSTER SLOTS has no valid range of slots: {_shown(entry[:2])}")
     primary, *replicas = (_node(node, asked) for node in entry[2:])
-    return _SlotRange(start, end, primary, tuple(replicas))
+    if primary is None:
+        return None
+    return _SlotRange(start, end, primary, tuple(replica for replica in replicas if replica is not None))
 
 
-def _node(node: object, asked: Endpoint) -> Endpoint:
-    """``[preferred endpoint, port, id, metadata]``; the last two came with Redis 4.0 and 7.0."""
+def _node(node: object, asked: Endpoint) -> Endpoint | None:
+    """``[preferred endpoint, port, id, metadata]``; the last two came with Redis 4.0 and 7.0.
+
+    ``None`` for one without an address (flag ``noaddr``): another node was found where it used to be.
+    """
     if not isinstance(node, list) or len(node) < 2:
         raise TopologyError(f"CLUSTER SLOTS has a node without an address: {_shown(node)}")
     host, port = node[:2]
+    if _is_int(port) and port == 0:
+        return None
     endpoint = None
     if _is_int(port) and (host is None or isinstance(host, bytes)):
         if host == b"?":
@@ -107,6 +126,12 @@ def _node(node: object, asked: Endpoint) -> Endpoint:
     if endpoint is None:
         raise TopologyError(f"CLUSTER SLOTS has a node with a wrong address: {_shown(node[:2])}")
     return endpoint
+
+
+def _names_of_nodes(slots: Any) -> frozenset[bytes]:
+    """The names in a reply to CLUSTER SLOTS that ``topology_from_slots`` has understood."""
+    named = [node for entry in slots for node in entry[2:] if len(node) > 2]
+    return frozenset(node[2] for node in named if isinstance(node[2], bytes))
 
 
 def _ip_of(metadata: object) -> bytes:
@@ -143,6 +168,8 @@ def may_replace(current: ClusterView | None, new: ClusterView) -> str | None:
     """
     if current is None or new.topology == current.topology:
         return None
+    if new.is_of_another_cluster(current):
+        return "the node is of another cluster: it knows none of the nodes"
     if not new.is_serving:
         return "the node sees the cluster as failed"
     if new.epoch < current.epoch:
@@ -154,12 +181,37 @@ def may_replace(current: ClusterView | None, new: ClusterView) -> str | None:
 def last_resort(current: ClusterView | None, doubted: Sequence[ClusterView]) -> ClusterView | None:
     """The best of the views that ``may_replace`` refused, when nobody else can be asked; ``None`` to keep ``current``.
 
-    A cluster that serves with lower epochs was built anew. One that is failed on every node is taken as it stands. A
-    node that is both failed and behind is the cut-off one, and is never believed.
+    One that is failed on every node is taken as it stands. A node of the same cluster that is behind is never believed,
+    alone as it may be: it has missed a change. Another cluster that serves is this one, built anew.
     """
-    known = current.epoch if current is not None else 0
-    usable = [view for view in doubted if view.is_serving or view.epoch >= known]
-    return max(usable, key=lambda view: (view.is_serving, view.epoch, view.topology.covered), default=None)
+    usable = [view for view in doubted if _may_be_believed(current, view)]
+    return max(
+        usable,
+        key=lambda view: (
+            not view.is_of_another_cluster(current),
+            view.is_serving,
+            view.epoch,
+            view.topology.covered,
+        ),
+        default=None,
+    )
+
+
+def _may_be_believed(current: ClusterView | None, view: ClusterView) -> bool:
+    """Whether to go by ``view`` where nobody knows better."""
+    if current is None:
+        return True
+    if view.is_of_another_cluster(current):
+        return view.is_serving
+    is_known_to_be_the_same = bool(view.nodes & current.nodes)
+    return view.epoch >= current.epoch or (view.is_serving and not is_known_to_be_the_same)
+
+
+def confirmed(current: ClusterView | None, new: ClusterView) -> ClusterView:
+    """``new``, which is accepted; a node that agrees, though it is behind, does not make older answers believed."""
+    if current is None or new.topology != current.topology or new.is_of_another_cluster(current):
+        return new
+    return replace(new, epoch=max(new.epoch, current.epoch))
 
 
 def _is_int(value: object) -> bool:

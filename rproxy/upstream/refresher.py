@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from rproxy.errors import TopologyError
-from rproxy.topology.discovery import ClusterView, last_resort, may_replace, view_of
+from rproxy.topology.discovery import ClusterView, confirmed, last_resort, may_replace, view_of
 from rproxy.topology.redirection import RedirectionKind
 from rproxy.topology.refresh import RefreshSchedule
 from rproxy.topology.snapshot import Endpoint, Topology
@@ -149,7 +149,8 @@ class Refresher:
                 return
             self.results["refused"] += 1
             troubles.append(f"{endpoint}: {refusal}")
-            doubted.append(view)
+            if endpoint in self._seeds or not view.is_of_another_cluster(self._view):  # seeds say which cluster it is
+                doubted.append(view)
         best = last_resort(self._view, doubted)
         if best is not None:
             self._accept(best, started_at)
@@ -178,7 +179,7 @@ class Refresher:
 
     def _accept(self, view: ClusterView, started_at: float) -> None:
         self._set_state(RefresherState.CONFIRMED)
-        self._view = view
+        self._view = confirmed(self._view, view)
         self._has_new_seeds = False
         self.refreshed_at = self._now()
         self.results["success"] += 1

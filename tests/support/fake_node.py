@@ -175,17 +175,20 @@ def echo(command: Command) -> bytes:
 
 
 def cluster_answers(
-    *shards: Sequence[Endpoint], epoch: int = 1, state: str = "ok", covered: int = 16384
+    *shards: Sequence[Endpoint], epoch: int = 1, state: str = "ok", covered: int = 16384, name: bytes = b"id"
 ) -> dict[str, Answer]:
-    """The answers of a node that knows ``shards`` (primary first), which divide the first ``covered`` slots evenly."""
+    """The answers of a node that knows ``shards`` (primary first), which divide the first ``covered`` slots evenly.
+
+    All nodes have one ``name``: those of another cluster have another.
+    """
     starts = [index * covered // len(shards) for index in range(len(shards) + 1)]
     ranges = [
-        encode.array([encode.integer(start), encode.integer(end - 1), *map(_node, shard)])
+        encode.array([encode.integer(start), encode.integer(end - 1), *(_node(node, name) for node in shard)])
         for shard, start, end in zip(shards, starts, starts[1:], strict=False)
     ]
     info = f"cluster_state:{state}\r\ncluster_current_epoch:{epoch}\r\n"
     return {"CLUSTER SLOTS": encode.array(ranges), "CLUSTER INFO": encode.bulk(info.encode())}
 
 
-def _node(endpoint: Endpoint) -> bytes:
-    return encode.array([encode.bulk(endpoint.host.encode()), encode.integer(endpoint.port), encode.bulk(b"id")])
+def _node(endpoint: Endpoint, name: bytes) -> bytes:
+    return encode.array([encode.bulk(endpoint.host.encode()), encode.integer(endpoint.port), encode.bulk(name)])

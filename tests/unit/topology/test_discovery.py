@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rproxy.errors import TopologyError
-from rproxy.topology.discovery import ClusterView, last_resort, may_replace, topology_from_slots, view_of
+from rproxy.topology.discovery import ClusterView, confirmed, last_resort, may_replace, topology_from_slots, view_of
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Shard, Topology
 
@@ -80,6 +80,14 @@ def test_a_primary_is_not_its_own_replica() -> None:
     assert topology_from_slots([[0, 16383, node(1), node(1)]], ASKED).shards == (Shard(endpoint(1)),)
 
 
+def test_a_node_without_an_address_serves_nothing() -> None:
+    """So a node is told whose address another cluster's node has got; the others are served on."""
+    reply = [[0, 99, node(0, b"", []), node(4)], [100, SLOT_COUNT - 1, node(2), node(0, b"", [])]]
+    topology = topology_from_slots(reply, ASKED)
+    assert topology.shards == (Shard(endpoint(2)),)
+    assert topology.covered == SLOT_COUNT - 100
+
+
 @pytest.mark.parametrize(
     ("reply", "complaint"),
     [
@@ -100,12 +108,13 @@ def test_a_primary_is_not_its_own_replica() -> None:
         ([[0, 10, []]], "a node without an address"),
         ([[0, 10, [b"h"]]], "a node without an address"),
         ([[0, 10, b"h:1"]], "a node without an address"),
-        ([[0, 10, node(0)]], "wrong address"),
+        ([[0, 10, node(0)], [11, 20, node(0, b"")]], "no address of any primary"),
+        ([[0, 10, node(-1)]], "wrong address"),
         ([[0, 10, node(65536)]], "wrong address"),
         ([[0, 10, [b"h", b"1"]]], "wrong address"),
         ([[0, 10, [7, 1]]], "wrong address"),
         ([[0, 10, [b"h\n", 1]]], "wrong address"),
-        ([[0, 10, node(1), node(0)]], "wrong address"),
+        ([[0, 10, node(1), node(-1)]], "wrong address"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(reply: object, complaint: str) -> None:
@@ -124,7 +133,8 @@ def test_a_long_error_is_cut_and_kept_on_one_line() -> None:
 
 def test_a_view_joins_both_answers() -> None:
     view = view_of(THREE, OK_INFO, ASKED)
-    assert view == ClusterView(topology_from_slots(THREE, ASKED), epoch=6, is_serving=True)
+    names = frozenset([b"3568107a3f59d9b99f044abf2683a011f86f83fd"])
+    assert view == ClusterView(topology_from_slots(THREE, ASKED), epoch=6, is_serving=True, nodes=names)
 
 
 @pytest.mark.parametrize(
@@ -197,10 +207,14 @@ def test_a_described_topology_is_read_back(cuts: list[int], data: st.DataObject)
 
 
 KNOWN = ClusterView(Topology.standalone(endpoint(1)), epoch=6)
+NAMED = ClusterView(Topology.standalone(endpoint(1)), epoch=6, nodes=frozenset([b"a", b"b"]))
 
 
-def view(epoch: int, is_serving: bool = True, port: int = 2) -> ClusterView:
-    return ClusterView(Topology.standalone(endpoint(port)), epoch, is_serving)
+def view(epoch: int, is_serving: bool = True, port: int = 2, nodes: str = "") -> ClusterView:
+    """``nodes`` are names of one letter."""
+    return ClusterView(
+        Topology.standalone(endpoint(port)), epoch, is_serving, frozenset(letter.encode() for letter in nodes)
+    )
 
 
 def holed(epoch: int, holes: int) -> ClusterView:
@@ -218,6 +232,11 @@ def holed(epoch: int, holes: int) -> ClusterView:
         (KNOWN, view(7, is_serving=False), "the node sees the cluster as failed"),
         (KNOWN, view(5, is_serving=False), "the node sees the cluster as failed"),
         (KNOWN, view(5, is_serving=False, port=1), None),
+        (NAMED, view(6, nodes="bc"), None),
+        (NAMED, view(6), None),
+        (KNOWN, view(6, nodes="c"), None),
+        (NAMED, view(9, nodes="cd"), "the node is of another cluster: it knows none of the nodes"),
+        (NAMED, view(5, nodes="ab"), "the node is behind: epoch 5, where 6 is known"),
         (None, holed(7, 5), None),
         (KNOWN, holed(7, 5), "the node knows no owner of 5 slots that were served"),
         (holed(6, 5), view(7), None),
@@ -245,3 +264,37 @@ def test_which_answer_may_replace_what_is_known(
 )
 def test_what_is_taken_when_every_node_is_doubted(doubted: list[ClusterView], chosen: ClusterView | None) -> None:
     assert last_resort(KNOWN, doubted) == chosen
+
+
+@pytest.mark.parametrize(
+    ("doubted", "chosen"),
+    [
+        ([view(5, nodes="ab")], None),
+        ([view(5, nodes="ab"), view(2)], view(2)),
+        ([view(1, nodes="cd")], view(1, nodes="cd")),
+        ([view(9, nodes="cd", is_serving=False)], None),
+        (
+            [view(9, nodes="cd"), view(6, nodes="a", is_serving=False)],
+            view(6, nodes="a", is_serving=False),
+        ),
+    ],
+)
+def test_the_same_cluster_never_goes_back_and_another_one_is_taken_last(
+    doubted: list[ClusterView], chosen: ClusterView | None
+) -> None:
+    assert last_resort(NAMED, doubted) == chosen
+
+
+@pytest.mark.parametrize(
+    ("new", "epoch"),
+    [
+        (view(5, port=1, nodes="ab"), 6),
+        (view(7, port=1, nodes="ab"), 7),
+        (view(5, port=1, nodes="cd"), 5),
+        (view(5, port=2, nodes="cd"), 5),
+    ],
+)
+def test_who_agrees_does_not_lead_back(new: ClusterView, epoch: int) -> None:
+    assert confirmed(None, new) == new
+    assert confirmed(NAMED, new).epoch == epoch
+    assert confirmed(NAMED, new).topology == new.topology

@@ -147,10 +147,40 @@ async def test_what_every_node_says_is_believed_at_last(start_node: Any, make_up
     upstream = make_upstream()
     refresher = refresher_of(upstream, node.endpoint)
     await refresher.refresh()
-    node.answers |= cluster_answers([node.endpoint], [Endpoint("127.0.0.1", 2)], epoch=1)
+    node.answers |= cluster_answers([node.endpoint], [Endpoint("127.0.0.1", 2)], epoch=1, name=b"new")
     await refresher.refresh()
     assert upstream.cluster.topology == topology_of((node.endpoint,), (Endpoint("127.0.0.1", 2),))
     assert refresher.results == {"success": 2, "refused": 1}
+
+
+async def test_a_node_that_is_behind_is_not_believed_though_no_other_answers(
+    start_node: Any, make_upstream: Any
+) -> None:
+    node = await node_of_its_own(start_node, epoch=5)
+    upstream = make_upstream()
+    refresher = refresher_of(upstream, node.endpoint)
+    await refresher.refresh()
+    node.answers |= cluster_answers([node.endpoint], [Endpoint("127.0.0.1", 2)], epoch=4)
+    await refresher.refresh()
+    assert upstream.cluster.topology == topology_of((node.endpoint,))
+    assert refresher.results == {"success": 1, "refused": 1, "failure": 1}
+
+
+async def test_an_address_that_another_cluster_has_got_does_not_lead_there(start_node: Any, make_upstream: Any) -> None:
+    """The seeds say which cluster it is; where none of them answers, what is known stays in force."""
+    seed, other = await start_node(), await start_node()
+    seed.answers |= cluster_answers([other.endpoint], [seed.endpoint], epoch=5)
+    upstream = make_upstream()
+    refresher = refresher_of(upstream, seed.endpoint)
+    await refresher.refresh()
+    known = upstream.cluster.topology
+    other.answers |= cluster_answers([other.endpoint], epoch=9, name=b"another")
+    await refresher.refresh()
+    assert refresher.results == {"success": 2, "refused": 1}
+    await seed.stop()
+    await refresher.refresh()
+    assert upstream.cluster.topology == known
+    assert refresher.results == {"success": 2, "refused": 2, "failure": 1}
 
 
 # -- whom it asks

@@ -211,20 +211,17 @@ cdef class EpollTransport(Transport):
         cdef int fd = self.fd
         if fd < 0:
             return
+        cdef epoll_event event
         self.fd = -1
+        # The kernel takes a socket out of the set when nobody has it open any more. Another process may: the worker that
+        # handed a client over and has yet to close its own descriptor, or a successor. The pointer would outlive us.
+        epoll_ctl(self._turn._epoll, EPOLL_CTL_DEL, fd, &event)
         del self._turn._transports[fd]
         self._turn._graveyard.append(self)
         if self.connection is not None:
             self.connection.transport = None
             self.connection = None
         close(fd)
-
-    def leave(self):
-        # The set would keep a socket that is open elsewhere, and a pointer to a transport that is no more.
-        cdef epoll_event event
-        if self.fd >= 0:
-            epoll_ctl(self._turn._epoll, EPOLL_CTL_DEL, self.fd, &event)
-        self.close()
 
     cdef int _lose(self, int error) except -1:
         cdef Connection connection = self.connection

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,32 @@ async def test_a_descriptor_can_be_used_again(serve: Any, turn: Any, pairs: Any,
         far.send(b"hello\n")
         turn.run()
     assert (first.received, second.received) == (b"", b"hello\n")
+
+
+def watched() -> int:
+    """How many descriptors the epoll sets of this process watch."""
+    found = 0
+    for file in Path("/proc/self/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found += file.read_text().count("tfd:")
+    return found
+
+
+async def test_a_closed_socket_that_is_open_elsewhere_is_watched_no_more(
+    turn: Any, pairs: Any, connection_type: Any
+) -> None:
+    """As when a client is handed to another worker, and gone before the first has closed its own descriptor."""
+    near, far = await pairs()
+    with near.dup(), far:
+        before = watched()
+        connection = connection_type(turn)
+        turn.attach(near.detach(), connection)
+        assert watched() == before + 1
+        connection.transport.close()
+        far.send(b"hello\n")
+        assert watched() == before
+        turn.run()
+        assert connection.received == b""
 
 
 async def test_one_run_reads_every_socket_and_writes_what_came_of_it(serve: Any, turn: Any) -> None:

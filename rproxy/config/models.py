@@ -146,6 +146,9 @@ class LimitsConfig(Section):
     client_idle_timeout: Duration = 0.0
     """The time after which a silent client without subscriptions is closed; 0 is never."""
 
+    half_command_timeout: Duration = 60.0
+    """The time after which a client that has fallen silent in the middle of a command is closed; 0 is never."""
+
 
 class ListenerConfig(Section):
     """A place where clients connect."""

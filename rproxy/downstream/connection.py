@@ -34,6 +34,7 @@ REASONS = {
     "slow": "it has taken none of its replies for too long (see slow_client_timeout)",
     "in_the_way": "it takes a large reply so slowly that other clients wait behind it",
     "cut": "the node was lost in the middle of a large reply",
+    "half": "it has sent half a command and nothing more for too long (see half_command_timeout)",
 }
 """Why clients are given up, in a word and in the log."""
 
@@ -255,6 +256,14 @@ class DownstreamConnection(Connection):
         """Whether a command is handed on of which the rest has yet to come."""
         return self._upload is not None and not self._upload.is_whole
 
+    def is_mid_command(self) -> bool:
+        """Whether all that is waited for is the rest of a command."""
+        if self.is_throttled or self.is_finishing:
+            return False
+        if self._upload is not None:
+            return not self._upload.is_whole
+        return self.filled > 0 and not self.session.is_held and not self.replies.pending()
+
     def pause(self) -> None:
         """Read no more until ``read_on``."""
         self._throttle()
@@ -446,13 +455,19 @@ class DownstreamConnection(Connection):
         """The client is gone."""
         self.close()
 
+    def _let_buffers_go(self) -> None:
+        """Not wait with it for the collector, which comes when thousands of clients have gone."""
+        self.outbox.clear()
+        self.inbox = self._scanner = self._strict_scanner = self._upload = self._pushes = None
+        self.filled = 0
+
     def close(self) -> None:
         """Close at once."""
         if not self.replies.is_closed:
             self.replies.close()
             self.replies.wake()
             self.session.let_go()
-        self.outbox.clear()
+        self._let_buffers_go()
         self.is_finishing = True
         if self.transport is not None:
             self.transport.close()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rproxy.config.models import ListenerConfig
 
 _TOO_MANY = b"-ERR max number of clients reached\r\n"
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at how long each client has been silent; for short limits it is a quarter of them."""
 _PAUSE = 0.1
 """Seconds without accepting after the system refused a connection (no descriptors left)."""
 
@@ -61,7 +63,7 @@ class Listener:
         self._balance = balance
         self._is_accepting = False
         self._is_open = False
-        self._idle_checked_at = 0.0
+        self._silence_checked_at = 0.0
 
     def _set_up(self, settings: ListenerConfig) -> None:
         limits = settings.limits
@@ -71,6 +73,7 @@ class Listener:
         self.output_limit = limits.output_buffer_limit
         self.max_clients = limits.max_clients
         self.idle_timeout = limits.client_idle_timeout
+        self.half_timeout = limits.half_command_timeout
         self.slow_timeout = limits.slow_client_timeout
         self.tls = Certificates(settings.tls, f"listener {settings.name}") if settings.tls is not None else None
         self.scanner = self.make_scanner()
@@ -218,13 +221,22 @@ class Listener:
         for connection in list(self.crowded):
             if not connection.look_after(now, self.slow_timeout):
                 self.crowded.discard(connection)
-        limit = self.idle_timeout
-        if not limit or now - self._idle_checked_at < min(limit / 4, 1.0):
-            return
-        self._idle_checked_at = now
-        for connection in list(self.connections):
-            is_silent = now - connection.heard_at > limit and connection.session.subscriber is None
-            if is_silent and (not connection.replies.pending() or connection.is_mid_upload()):
+        limits = [limit for limit in (self.idle_timeout, self.half_timeout) if limit]
+        if limits and now - self._silence_checked_at >= min(min(limits) / 4, _LOOK_EVERY):
+            self._silence_checked_at = now
+            self._close_silent(now, min(limits))
+
+    def _close_silent(self, now: float, least: float) -> None:
+        """Close clients that have been silent for too long, which is more than ``least`` seconds for any."""
+        for connection in [each for each in self.connections if now - each.heard_at > least]:
+            silence = now - connection.heard_at
+            is_half = connection.is_mid_command()
+            if is_half and 0 < self.half_timeout < silence:
+                self.given_up["half"] += 1  # not logged: anybody can be many of these
+                connection.close()
+                continue
+            is_idle = is_half or not connection.replies.pending()
+            if is_idle and 0 < self.idle_timeout < silence and connection.session.subscriber is None:
                 connection.close()
 
     def finish(self, *, keeps_socket: bool = False) -> None:

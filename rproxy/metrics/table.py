@@ -69,7 +69,8 @@ METRICS = (
     _counter("downstream_connections_rejected", "Clients refused because there were too many.", "listener"),
     _counter(
         "downstream_connections_given_up",
-        "Clients closed because their replies could not be brought to them (slow, in_the_way, cut).",
+        "Clients closed because they took no replies (slow, in_the_way), sent half a command and no more (half), or"
+        " have a part of a reply whose node was lost (cut).",
         "listener",
         "reason",
     ),

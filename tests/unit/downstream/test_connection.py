@@ -495,7 +495,7 @@ async def test_a_client_that_takes_nothing_is_closed_after_a_while(
     assert connection in downstream.listener.connections
     downstream.listener.tick(now + 10.1)
     assert connection not in downstream.listener.connections
-    assert downstream.listener.given_up == {"slow": 1, "in_the_way": 0, "cut": 0}
+    assert downstream.listener.given_up == {"slow": 1, "in_the_way": 0, "cut": 0, "half": 0}
     assert await other.call("GET", "c") == b"$1\r\nc\r\n"
     await downstream.until(lambda: downstream.clusters["main"].in_flight() == 0)
 

@@ -113,9 +113,48 @@ async def test_a_client_that_waits_for_a_reply_is_not_silent(make: Make, node: F
     assert len(downstream.listener.connections) == 1
 
 
-async def test_without_a_limit_silence_lasts(make: Make) -> None:
+@pytest.mark.parametrize("half", [b"*2\r\n$3\r\nGET\r\n$1\r\n", b"*", b"GET a", pack("MULTI") + b"*1\r\n"])
+async def test_who_owes_half_a_command_for_too_long_is_closed(make: Make, half: bytes) -> None:
+    downstream = make(half_command_timeout=20)
+    client, _ = await heard(downstream)
+    connection = await downstream.connection()
+    client.send(half)
+    await downstream.until(connection.is_mid_command)
+    downstream.listener.tick(connection.heard_at + 19)
+    assert downstream.listener.connections
+    downstream.listener.tick(connection.heard_at + 21)
+    assert not downstream.listener.connections
+    assert downstream.listener.given_up["half"] == 1
+
+
+async def test_who_leaves_takes_along_what_was_read_of_it(make: Make) -> None:
     downstream = make()
-    _, heard_at = await heard(downstream)
+    client = await downstream.client()
+    client.send(b"*2\r\n$3\r\nGET\r\n$1000\r\n" + b"x" * 900)
+    connection = await downstream.connection()
+    await downstream.until(connection.is_mid_command)
+    assert connection.unread()
+    client.close()
+    await downstream.until(lambda: not downstream.listener.connections)
+    assert (connection.unread(), connection.filled, connection.outbox.unsent()) == (b"", 0, 0)
+
+
+async def test_half_a_command_behind_one_that_waits_is_not_owed(make: Make, node: FakeNode) -> None:
+    downstream = make(half_command_timeout=20)
+    client, _ = await heard(downstream)
+    node.answers["GET"] = SILENCE
+    client.send(pack("GET", "b") + b"*2\r\n")
+    await node.heard("GET")
+    (connection,) = downstream.listener.connections
+    downstream.listener.tick(connection.heard_at + 1000)
+    assert downstream.listener.connections
+
+
+async def test_without_a_limit_silence_lasts(make: Make) -> None:
+    downstream = make(half_command_timeout=0)
+    client, heard_at = await heard(downstream)
+    client.send(b"*1\r\n")
+    await downstream.until((await downstream.connection()).is_mid_command)
     downstream.listener.tick(heard_at + 1e9)
     assert len(downstream.listener.connections) == 1
 

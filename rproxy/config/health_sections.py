@@ -31,3 +31,19 @@ class OutlierDetectionConfig(Section):
 
     max_ejection_percent: Percent = 50
     """While as many of the cluster's endpoints are ejected, no other is; 0: none ever is."""
+
+
+class HealthChecksConfig(Section):
+    """How endpoints are asked whether they are well, with PING. An empty section has the defaults."""
+
+    timeout: Timeout = 1.0
+    """The time in which PONG must come, a connection included where there is none."""
+
+    interval: Timeout = 5.0
+    """The time between two checks of an endpoint, by each worker."""
+
+    unhealthy_threshold: Bound = 3
+    """Checks that fail in a row before a healthy endpoint is taken for unhealthy."""
+
+    healthy_threshold: Bound = 2
+    """Good checks in a row before an unhealthy endpoint is taken for healthy."""

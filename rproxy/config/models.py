@@ -28,7 +28,7 @@ from rproxy.config.fields import (
     Timeout,
     UserName,
 )
-from rproxy.config.health_sections import OutlierDetectionConfig
+from rproxy.config.health_sections import HealthChecksConfig, OutlierDetectionConfig
 from rproxy.config.routes import PrefixRoutesConfig
 from rproxy.config.section import Section
 from rproxy.config.tls_sections import ClientTlsConfig, EmptySection, ServerTlsConfig
@@ -225,6 +225,9 @@ class ClusterConfig(Section):
 
     outlier_detection: Annotated[OutlierDetectionConfig | None, EmptySection] = None
     """Eject endpoints where requests fail, so that reads go to others; without it none is."""
+
+    health_checks: Annotated[HealthChecksConfig | None, EmptySection] = None
+    """Ask every endpoint with PING whether it is well, so that reads go to others if not; without it none is asked."""
 
     username: Annotated[str, Field(min_length=1)] | None = None
     """The user to authenticate as; Redis's default user if there is only a password."""

@@ -102,6 +102,7 @@ METRICS = (
     _counter(
         "outlier_detection_ejections_overflow", "Ejections that did not come about for max_ejection_percent.", "cluster"
     ),
+    _counter("health_checks", "Checks of endpoints with PING (success, failure).", "cluster", "result"),
     # subscriptions
     _gauge("subscriptions", "Subscriptions of clients now; upstream they share one for each topic.", "cluster"),
     _counter("messages_delivered", "Messages of subscriptions handed to clients.", "cluster"),

@@ -98,6 +98,8 @@ def _of_health(cluster: Cluster) -> Iterator[Sample]:
     yield "rproxy_outlier_detection_ejections_active", labels, health.ejected()
     yield "rproxy_outlier_detection_ejections_enforced_total", labels, health.enforced
     yield "rproxy_outlier_detection_ejections_overflow_total", labels, health.overflow
+    for result, count in health.checked.items():
+        yield "rproxy_health_checks_total", (cluster.name, result), count
 
 
 def _of_topology(cluster: Cluster) -> Iterator[Sample]:

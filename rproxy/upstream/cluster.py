@@ -471,6 +471,7 @@ class Cluster:
     def close(self) -> None:
         """Close every connection; what is in flight is answered with an error."""
         self.subscriptions.close()
+        self.health.close()
         for pool in [*self._pools.values(), *self._retired]:
             pool.close()
         for request in self.parking.clear():

@@ -85,7 +85,7 @@ async def ask(
     opened = await dial(endpoint, commands, connect_timeout, tls)
     try:
         async with asyncio.timeout(timeout):
-            return await _exchange(opened, questions)
+            return await exchange(opened, questions)
     except TimeoutError:
         raise DialError(f"no answer within {timeout:g} s") from None
     except OSError as error:
@@ -122,13 +122,13 @@ async def _connect(endpoint: Endpoint) -> socket.socket:
 
 
 async def _shake_hands(opened: Opened, commands: Sequence[Sequence[bytes]]) -> None:
-    for command, answer in zip(commands, await _exchange(opened, commands), strict=True):
+    for command, answer in zip(commands, await exchange(opened, commands), strict=True):
         if isinstance(answer, Exception):
             raise RefusedError(f"{command[0].decode()} was refused: {answer}")
 
 
-async def _exchange(opened: Opened, commands: Sequence[Sequence[bytes]]) -> list[Any]:
-    """Send ``commands`` at once and read as many answers."""
+async def exchange(opened: Opened, commands: Sequence[Sequence[bytes]]) -> list[Any]:
+    """Send ``commands`` at once and read as many answers, errors as exceptions. Raises ``DialError``, ``OSError``."""
     if not commands:
         return []
     reader = hiredis.Reader()

@@ -1,14 +1,18 @@
 """Which endpoints of a cluster are unhealthy: reads go elsewhere, as long as there is another place for them.
 
-Writes, and reads that have only one place, go to an unhealthy endpoint all the same: it is the best there is.
+Writes, and reads that have only one place, go to an unhealthy endpoint all the same: it is the best there is. An
+endpoint is unhealthy because its requests fail (``upstream.outlier``), or its checks (``upstream.checks``).
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rproxy.topology.snapshot import Endpoint
+from rproxy.upstream.checker import Checker
+from rproxy.upstream.checks import CheckRecord
 from rproxy.upstream.failure import LOST
 from rproxy.upstream.outlier import OutlierRecord
 
@@ -17,8 +21,9 @@ if TYPE_CHECKING:
     from rproxy.upstream.cluster import Cluster
     from rproxy.upstream.pool import Pool
 
+FAILED_ACTIVE_HC = "failed_active_hc"
 FAILED_OUTLIER_CHECK = "failed_outlier_check"
-"""Envoy's flag of an endpoint that is ejected."""
+"""Envoy's flags of an endpoint whose checks fail, and of one that is ejected."""
 
 log = logging.getLogger("rproxy.upstream")
 
@@ -29,11 +34,15 @@ class Health:
     It costs a request that succeeds nothing: only failures come here, and each pool is told when its endpoint changes.
     """
 
-    __slots__ = ("_cluster", "_records", "enforced", "overflow")
+    __slots__ = ("_checker", "_checks", "_cluster", "_records", "checked", "enforced", "overflow")
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._records: dict[Endpoint, OutlierRecord] = {}
+        self._checks: dict[Endpoint, CheckRecord] = {}
+        self._checker = Checker(cluster, self.on_check)
+        self.checked: Counter[str] = Counter()
+        """Checks by their result, ``success`` or ``failure``."""
         self.enforced = 0
         """Ejections so far."""
         self.overflow = 0
@@ -41,12 +50,13 @@ class Health:
 
     def flags(self, endpoint: Endpoint) -> list[str]:
         """Why ``endpoint`` is unhealthy, in Envoy's words; empty if it is not."""
-        record = self._records.get(endpoint)
-        return [FAILED_OUTLIER_CHECK] if record is not None and record.ejected_until is not None else []
+        checks, record = self._checks.get(endpoint), self._records.get(endpoint)
+        flags = [FAILED_ACTIVE_HC] if checks is not None and checks.has_failed else []
+        return [*flags, FAILED_OUTLIER_CHECK] if record is not None and record.ejected_until is not None else flags
 
     def is_unhealthy(self, endpoint: Endpoint) -> bool:
         """Whether reads should go elsewhere."""
-        return bool(self._records) and bool(self.flags(endpoint))
+        return bool(self.flags(endpoint))
 
     def ejected(self) -> int:
         """How many endpoints are ejected now."""
@@ -81,7 +91,25 @@ class Health:
         self.enforced += 1
         text = "cluster %s: %s is ejected for %g s after %d failures in a row (%s)"
         log.warning(text, self._cluster.name, endpoint, seconds, failures, reason)
-        self._tell(endpoint)
+        self._tell(endpoint, is_silent=True)
+
+    def on_check(self, endpoint: Endpoint, trouble: str, is_silent: bool) -> None:
+        """A check has ended, with some ``trouble`` or with none; ``is_silent``: the endpoint said nothing in time."""
+        policy = self._cluster.settings.health_checks
+        if policy is None:
+            return
+        self.checked["failure" if trouble else "success"] += 1
+        record = self._records.get(endpoint)
+        if not trouble and record is not None and record.ejected_until is not None:
+            self._release(endpoint, record)
+        checks = self._checks.setdefault(endpoint, CheckRecord())
+        if not checks.on_check(not trouble, policy):
+            return
+        if trouble:
+            log.warning("cluster %s: %s is unhealthy: its checks fail (%s)", self._cluster.name, endpoint, trouble)
+        else:
+            log.info("cluster %s: %s is healthy again", self._cluster.name, endpoint)
+        self._tell(endpoint, is_silent)
 
     def _release(self, endpoint: Endpoint, record: OutlierRecord) -> None:
         record.release(self._cluster.turn.now)
@@ -90,14 +118,14 @@ class Health:
 
     # -- what follows
 
-    def _tell(self, endpoint: Endpoint) -> None:
-        """Tell the pools of ``endpoint`` what it is now."""
+    def _tell(self, endpoint: Endpoint, is_silent: bool = False) -> None:
+        """Tell the pools of ``endpoint`` what it is now; if it ``is_silent``, reads are not left waiting there."""
         is_unhealthy = self.is_unhealthy(endpoint)
         for is_readonly in (False, True):
             pool = self._cluster.pool_at(endpoint, is_readonly)
             if pool is not None:
                 pool.is_unhealthy = is_unhealthy
-                if is_unhealthy and is_readonly:
+                if is_unhealthy and is_readonly and is_silent:
                     _send_elsewhere(pool)
         if is_unhealthy and self._cluster.refresher is not None:
             self._cluster.refresher.on_degraded()
@@ -109,15 +137,29 @@ class Health:
                 self._release(endpoint, record)
 
     def on_swap(self) -> None:
-        """Forget the endpoints that the topology does not have any more."""
-        if self._records:
-            endpoints = set(self._cluster.topology.endpoints())
-            self._records = {each: record for each, record in self._records.items() if each in endpoints}
+        """Forget the endpoints that the topology does not have any more, and check those that it has."""
+        endpoints = set(self._cluster.topology.endpoints())
+        self._records = {each: record for each, record in self._records.items() if each in endpoints}
+        self._checks = {each: record for each, record in self._checks.items() if each in endpoints}
+        self._begin_checks()
 
     def on_reconfigured(self) -> None:
-        """Other settings are in force; what is ejected stays so, unless nothing is to be."""
+        """Other settings are in force; what is unhealthy stays so, as far as it is still watched."""
+        self._checker.cancel()
         if self._cluster.settings.outlier_detection is None:
             self._records.clear()
+        if self._cluster.settings.health_checks is None:
+            self._checks.clear()
+        self._begin_checks()
+
+    def _begin_checks(self) -> None:
+        policy = self._cluster.settings.health_checks
+        if policy is not None:
+            self._checker.watch(self._cluster.topology.endpoints(), policy)
+
+    def close(self) -> None:
+        """Check nothing any more."""
+        self._checker.cancel()
 
     def describe(self) -> dict[str, list[str]]:
         """The flags of every endpoint by its address, none if it is healthy: JSON-able."""

@@ -14,8 +14,8 @@ from tests.support.waiting import await_true
 
 CLIENTS = 8
 IN_A_ROW = 5
-OP_TIMEOUT = 1.0
-EJECTION = 2.0
+OP_TIMEOUT = 2.0
+EJECTION = 3.0
 KEYS = [f"{{b}}:{number}" for number in range(CLIENTS)]
 
 
@@ -82,6 +82,50 @@ def test_reads_leave_a_replica_that_hangs(cluster: EmbeddedCluster, policy: str)
     figures.note(what, f"reads that failed, all in flight before it was ejected, `{policy}`", str(len(errors)))
     figures.note(what, f"reads that other nodes answered meanwhile, `{policy}`", str(len(meanwhile)))
     figures.note(what, f"until it was ejected, `{policy}`", f"{(errors[-1].ended - hung_at) * 1000:.0f} ms")
+
+
+def test_checks_find_a_replica_that_hangs_before_a_read_does(cluster: EmbeddedCluster) -> None:
+    _, replica = cluster.shard_of("b")
+    config = config_of(
+        cluster.seeds,
+        settings={"read_policy": "prefer_replica"},
+        cluster={
+            "health_checks": {
+                "timeout": "0.5s",
+                "interval": "0.1s",
+                "unhealthy_threshold": 2,
+                "healthy_threshold": 2,
+            }
+        },
+    )
+    with Proxy(config=config) as proxy:
+        await_true(lambda: healthy(proxy) == len(cluster.nodes))
+        replica.stop_process()
+        hung_at = time.monotonic()
+        try:
+            await_true(lambda: healthy(proxy) == len(cluster.nodes) - 1)
+            noticed_after = time.monotonic() - hung_at
+            assert proxy.clusters()[0]["health"][replica.address] == ["failed_active_hc"]
+            with Load(proxy.port, [[key] for key in KEYS], reads) as load:
+                load.go_on(1.0)
+        finally:
+            replica.cont()
+        await_true(lambda: healthy(proxy) == len(cluster.nodes))
+        before = gets_of(replica)
+        with Load(proxy.port, [[key] for key in KEYS], reads) as again:
+            await_true(lambda: gets_of(replica) > before)
+        assert proxy.metrics().total("rproxy_health_checks_total", result="failure") >= 2
+    for journal in (load.journal, again.journal):
+        assert (journal.broken, journal.wrong, journal.errors()) == ([], [], [])
+        assert {entry.key for entry in journal.entries} == set(KEYS)
+    what = "a replica hangs, with health checks"
+    figures.note(what, "until it was unhealthy: two checks of 0.5 s", f"{noticed_after * 1000:.0f} ms")
+    figures.note(what, "reads meanwhile", str(len(load.journal.entries)))
+    figures.note(what, "reads that failed", str(len(load.journal.errors())))
+
+
+def healthy(proxy: Proxy) -> float:
+    return proxy.metrics().total("rproxy_membership_healthy")
 
 
 def ejections(proxy: Proxy, what: str) -> float:

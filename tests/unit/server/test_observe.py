@@ -155,12 +155,13 @@ async def test_every_metric_of_a_worker_has_its_row_and_every_row_its_metric(
 ) -> None:
     other = await start_node()
     topologies = {"main": topology_of((node.endpoint,)), "copies": Topology.standalone(other.endpoint)}
-    downstream = make_downstream(topologies, Route("main", mirrors=(MirrorRule("copies"),)))
+    mirrored = Route("main", mirrors=(MirrorRule("copies"),))
+    downstream = make_downstream(topologies, mirrored, settings={"main": {"health_checks": {}}})
     node.answers |= cluster_answers((node.endpoint,))
     main = downstream.clusters["main"]
     main.refresher = Refresher(main, [node.endpoint], RefreshSchedule(RefreshPolicy()))
     main.refresher.start()
-    await downstream.until(lambda: main.refresher.age() is not None)
+    await downstream.until(lambda: main.refresher.age() is not None and main.health.checked)
     node.answers["SET"] = [f"-MOVED 3300 {other.endpoint}\r\n".encode(), SILENCE]
     node.answers["INCR"] = SILENCE
     client = await downstream.client()

@@ -327,9 +327,11 @@ async def test_every_sample_is_in_the_table_of_metrics(start_node: StartNode, se
             mirrors=[{"cluster": "mirror"}],
             mirror_address=str(mirror.endpoint),
             settings={"op_timeout": "1s"},
+            cluster={"health_checks": {"interval": "10ms"}},
         ),
     )
     await served.until_ready()
+    await first.heard("PING", 2)
     client = await served.connect()
     first.answers["GET"] = f"-MOVED 15495 {second.endpoint}\r\n".encode()
     first.answers["HGET"] = SILENCE
@@ -338,7 +340,7 @@ async def test_every_sample_is_in_the_table_of_metrics(start_node: StartNode, se
     await client.call("PING")
     samples: list[Sample] = served.worker.samples()
     of_workers = ("command", "local", "downstream", "upstream", "redirections", "topology", "mirror")
-    of_workers += ("subscriptions", "messages", "resubscriptions", "tasks", "membership", "outlier")
+    of_workers += ("subscriptions", "messages", "resubscriptions", "tasks", "membership", "outlier", "health")
     counted = {name for name in METRIC_BY_NAME if name.removeprefix("rproxy_").startswith(of_workers)}
     assert {name for name, _, _ in samples} == counted
     merged = merge([samples])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.background import Background
-from tests.support.relay import Relay
+from tests.support.relay import RETRANSMISSION, DeafPort, Relay
 
 
 class Echo(Background):
@@ -100,3 +100,34 @@ def test_a_throttle_takes_its_time(relay: Relay, sock: socket.socket) -> None:
         sock.sendall(b"x" * 5000)
         assert sock.makefile("rb").read(5000) == b"x" * 5000
     assert time.monotonic() - began >= 0.05
+
+
+def test_only_replies_are_late_and_those_of_one_moment_together(relay: Relay, sock: socket.socket) -> None:
+    relay.faults.reply_delay = 0.2
+    began = time.monotonic()
+    for _ in range(10):
+        sock.sendall(b"late!")
+        time.sleep(0.01)
+    assert sock.makefile("rb").read(50) == b"late!" * 10
+    assert 0.2 <= time.monotonic() - began < 1.0
+
+
+def test_what_is_lost_comes_later_and_in_order(relay: Relay, sock: socket.socket) -> None:
+    relay.faults.loss = 1.0
+    began = time.monotonic()
+    sock.sendall(b"hello")
+    assert sock.makefile("rb").read(5) == b"hello"
+    assert time.monotonic() - began >= 2 * RETRANSMISSION
+
+
+def test_it_can_listen_again(relay: Relay) -> None:
+    address = ("127.0.0.1", relay.port)
+    relay.stop_listening()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, 5)
+    with DeafPort(relay.port), pytest.raises(TimeoutError):
+        socket.create_connection(address, 0.2)
+    relay.listen_again()
+    with socket.create_connection(address, 5) as sock:
+        sock.sendall(b"hello")
+        assert sock.recv(100) == b"hello"

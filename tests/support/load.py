@@ -31,6 +31,17 @@ def set_and_get(key: str, number: int) -> list[Pipeline]:
     return [[(("SET", key, str(number)), b"OK"), (("GET", key), b"%d" % number)]]
 
 
+def several_keys(key: str, number: int) -> list[Pipeline]:
+    """Commands of several keys of one slot, and one of one key."""
+    first, second, value = f"{{{key}}}a", f"{{{key}}}b", str(number)
+    said = value.encode()
+    return [
+        [(("MSET", first, value, second, value), b"OK")],
+        [(("MGET", second, first), [said, said])],
+        [(("SET", key, value), b"OK"), (("EXISTS", key, first, second), 3)],
+    ]
+
+
 def many_keys(key: str, number: int) -> list[Pipeline]:
     """Commands of several keys of one slot, and a transaction."""
     first, second, value = f"{{{key}}}a", f"{{{key}}}b", str(number)

@@ -34,7 +34,12 @@ def node_id(node: RedisProcess) -> str:
 
 
 def move_slots(
-    slots: Iterable[int], source: RedisProcess, target: RedisProcess, everyone: Sequence[RedisProcess]
+    slots: Sequence[int],
+    source: RedisProcess,
+    target: RedisProcess,
+    everyone: Sequence[RedisProcess],
+    *,
+    dwell: float = DWELL,
 ) -> None:
     """Move slots with their keys, one key after the other, so that commands of several keys meet them half-way."""
     from_id, to_id = node_id(source), node_id(target)
@@ -44,20 +49,20 @@ def move_slots(
             old.call("CLUSTER", "SETSLOT", slot, "MIGRATING", to_id)
             while keys := old.call("CLUSTER", "GETKEYSINSLOT", slot, 1):
                 old.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
-                time.sleep(DWELL)
+                time.sleep(dwell)
             new.call("CLUSTER", "SETSLOT", slot, "NODE", to_id)
             with contextlib.suppress(hiredis.ReplyError):  # without its last slot it is already a replica of the target
                 old.call("CLUSTER", "SETSLOT", slot, "NODE", to_id)
-    for slot in slots:
-        await_true(lambda slot=slot: all(_owner(node, slot) == target.port for node in everyone))  # type: ignore[misc]
+    moved = set(slots)
+    await_true(lambda: all(moved <= _slots_of(node, target.port) for node in everyone))
 
 
-def _owner(node: RedisProcess, slot: int) -> int:
-    """The port of the primary of a slot, as a node sees it; 0 for none."""
-    return next((entry[2][1] for entry in node.call("CLUSTER", "SLOTS") if entry[0] <= slot <= entry[1]), 0)
+def _slots_of(node: RedisProcess, port: int) -> set[int]:
+    """The slots of the primary at ``port``, as a node sees it."""
+    ranges = node.call("CLUSTER", "SLOTS")
+    return {slot for first, last, primary, *_ in ranges if primary[1] == port for slot in range(first, last + 1)}
 
 
 def owned_slots(node: RedisProcess) -> list[int]:
     """The slots that a node serves, as it says."""
-    ranges = node.call("CLUSTER", "SLOTS")
-    return [slot for first, last, primary, *_ in ranges if primary[1] == node.port for slot in range(first, last + 1)]
+    return sorted(_slots_of(node, node.port))

@@ -193,6 +193,9 @@ class ClusterConfig(Section):
     connections_per_endpoint: Annotated[Bound, Field(le=1024)] = 1
     """Connections of a worker to each endpoint, shared by all clients."""
 
+    connection_rate_limit_per_sec: Annotated[Count, Field(le=1_000_000)] = 0
+    """Connections that a worker opens to each endpoint in a second; further ones wait for their turn; 0: no limit."""
+
     max_in_flight: Bound = 65_536
     """Unanswered requests of one connection; further ones wait."""
 

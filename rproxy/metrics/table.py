@@ -82,6 +82,11 @@ METRICS = (
     _gauge("upstream_connections_active", "Connections to endpoints that are open now.", "cluster"),
     _counter("upstream_connections_opened", "Connections to endpoints that were opened.", "cluster"),
     _counter("upstream_connections_failed", "Connections to endpoints that could not be opened.", "cluster"),
+    _counter(
+        "upstream_connections_rate_limited",
+        "Connections to endpoints that had to wait for connection_rate_limit_per_sec.",
+        "cluster",
+    ),
     _gauge(
         "upstream_pinned_connections", "Connections for one client: in use, or waiting for one.", "cluster", "state"
     ),

@@ -71,6 +71,7 @@ def of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
     yield "rproxy_upstream_connections_active", labels, traffic.active
     yield "rproxy_upstream_connections_opened_total", labels, traffic.opened
     yield "rproxy_upstream_connections_failed_total", labels, traffic.failed
+    yield "rproxy_upstream_connections_rate_limited_total", labels, cluster.rate_limited
     yield "rproxy_upstream_received_bytes_total", labels, traffic.received_bytes
     yield "rproxy_upstream_sent_bytes_total", labels, traffic.sent_bytes
     yield "rproxy_upstream_requests_in_flight", labels, cluster.in_flight()

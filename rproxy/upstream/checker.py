@@ -47,29 +47,49 @@ class Checker:
         self._tasks.clear()
 
     async def _check_always(self, endpoint: Endpoint, policy: HealthChecksConfig) -> None:
-        opened: Opened | None = None
+        probe = _Probe(self._cluster, endpoint, policy)
         try:
             while True:
-                trouble, is_silent = "", False
-                try:
-                    async with asyncio.timeout(policy.timeout):
-                        if opened is None:
-                            opened = await self._dial(endpoint, policy)
-                        trouble = verdict((await exchange(opened, _PING))[0])
-                except TimeoutError:
-                    trouble, is_silent = f"no answer within {policy.timeout:g} s", True
-                except (DialError, OSError) as error:
-                    trouble = str(error) if isinstance(error, DialError) else reason_of(error)
-                if trouble and opened is not None:
-                    opened.close()
-                    opened = None
-                self._on_check(endpoint, trouble, is_silent)
+                self._on_check(endpoint, *await probe.check())
                 await asyncio.sleep(policy.interval * (1.0 + SPREAD * self._cluster.draw()))
         finally:
-            if opened is not None:
-                opened.close()
+            probe.close()
 
-    async def _dial(self, endpoint: Endpoint, policy: HealthChecksConfig) -> Opened:
-        settings = self._cluster.settings
-        # The limit of the check comes first: it is the one that says that the endpoint is silent.
-        return await dial(endpoint, handshake(settings, endpoint), 2 * policy.timeout, self._cluster.tls)
+
+class _Probe:
+    """The connection on which one endpoint is checked."""
+
+    def __init__(self, cluster: Cluster, endpoint: Endpoint, policy: HealthChecksConfig) -> None:
+        self._cluster = cluster
+        self._endpoint = endpoint
+        self._policy = policy
+        self._opened: Opened | None = None
+
+    async def check(self) -> tuple[str, bool]:
+        """What is wrong, empty if nothing is, and whether the endpoint was silent."""
+        trouble, is_silent = "", False
+        try:
+            async with asyncio.timeout(self._policy.timeout):
+                trouble = verdict(await self._answer())
+        except TimeoutError:
+            trouble, is_silent = f"no answer within {self._policy.timeout:g} s", True
+        except (DialError, OSError) as error:
+            trouble = str(error) if isinstance(error, DialError) else reason_of(error)
+        if trouble:
+            self.close()
+        return trouble, is_silent
+
+    async def _answer(self) -> object:
+        if self._opened is None:
+            settings = self._cluster.settings
+            # The limit of the check comes first: it is the one that says that the endpoint is silent.
+            seconds = 2 * self._policy.timeout
+            commands = handshake(settings, self._endpoint)
+            self._opened = await dial(self._endpoint, commands, seconds, self._cluster.tls)
+        return (await exchange(self._opened, _PING))[0]
+
+    def close(self) -> None:
+        """Close it; the next check opens another."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None

@@ -24,6 +24,7 @@ cdef class Cluster:
     cdef readonly object redirections
     cdef readonly object failures
     cdef readonly long long retries
+    cdef public long long rate_limited
     cdef readonly object parking
     cdef readonly object health
     cdef public bint has_parked

@@ -69,6 +69,7 @@ class Cluster:
         "name",
         "op_timeout",
         "parking",
+        "rate_limited",
         "read_policy",
         "redirections",
         "refresher",
@@ -109,6 +110,8 @@ class Cluster:
         self.redirections: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.retries = 0
+        self.rate_limited = 0
+        """Connections that had to wait before they were opened (``upstream.rate_limit``)."""
         self.health = Health(self)
         self.parking = Parking(settings.max_parked)
         self.has_parked = False

@@ -17,6 +17,7 @@ cdef class Pool:
     cdef set _dials
     cdef double _down_until
     cdef int _failures
+    cdef object _gate
     cdef public str failure
     cdef readonly object state
     cdef public bint is_unhealthy

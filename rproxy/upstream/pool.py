@@ -13,6 +13,7 @@ from rproxy.transport.attach import attach
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.dial import DialError, RefusedError, dial, handshake
 from rproxy.upstream.pinned import PinnedConnection, Pins
+from rproxy.upstream.rate_limit import Gate
 from rproxy.upstream.relief import RELIEVED_MOST, Lane
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Pool:
         "_dials",
         "_down_until",
         "_failures",
+        "_gate",
         "_lanes",
         "_size",
         "cluster",
@@ -91,6 +93,8 @@ class Pool:
         self.state = PoolState.UP
         self.is_unhealthy = cluster.health.is_unhealthy(endpoint)
         """Whether reads should go to another endpoint (``upstream.health``)."""
+        rate = cluster.settings.connection_rate_limit_per_sec
+        self._gate = Gate(cluster, rate) if rate else None
         self.pins = Pins(self)
         self._close_at = 0.0
 
@@ -180,6 +184,10 @@ class Pool:
 
     async def _dial(self, connection: UpstreamConnection | PinnedConnection, is_resp3: bool) -> None:
         settings = self.cluster.settings
+        if self._gate is not None:
+            await self._gate.let_pass(connection)
+        if not connection.is_open:
+            return
         try:
             commands = handshake(settings, self.endpoint, self.is_readonly, is_resp3)
             opened = await dial(self.endpoint, commands, settings.connect_timeout, self.cluster.tls)

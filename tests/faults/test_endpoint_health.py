@@ -1,15 +1,18 @@
-"""A replica that hangs: reads go on at other nodes, and come back to it when it has recovered."""
+"""A replica that hangs: reads go on at other nodes, and come back to it; and a node that comes back is not stormed."""
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from rproxy.demo.embedded import EmbeddedCluster
+from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
 from rproxy.demo.redis_process import RedisProcess
 from tests.support import figures
+from tests.support.client import pack
 from tests.support.load import Load, Pipeline
 from tests.support.proxy import Proxy, config_of
+from tests.support.relay import Relay
 from tests.support.waiting import await_true
 
 CLIENTS = 8
@@ -130,3 +133,70 @@ def healthy(proxy: Proxy) -> float:
 
 def ejections(proxy: Proxy, what: str) -> float:
     return proxy.metrics().total(f"rproxy_outlier_detection_ejections_{what}")
+
+
+BLOCKED = 60
+"""Clients that wait for data, each on a connection of its own to the node."""
+PER_SECOND = 30
+OTHERS = 5
+"""Connections that are not for commands: rproxy asks a node what it can."""
+
+
+class Storm:
+    """How many connections a node has got since a moment, and the most by which that was more than is allowed."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._before = relay.accepted
+        self._began = time.monotonic()
+        self.accepted = 0
+        self.excess = -float(PER_SECOND)
+
+    def look(self) -> float:
+        """Count now; the seconds so far."""
+        self.accepted = self._relay.accepted - self._before
+        seconds = time.monotonic() - self._began
+        self.excess = max(self.excess, self.accepted - PER_SECOND * (1.0 + seconds))
+        return seconds
+
+
+def test_a_node_that_comes_back_is_not_stormed(standalone: EmbeddedRedis) -> None:
+    with ExitStack() as stack:
+        relay = stack.enter_context(Relay(standalone.port))
+        config = config_of(
+            f"127.0.0.1:{relay.port}",
+            cluster={"type": "standalone", "connection_rate_limit_per_sec": PER_SECOND},
+        )
+        proxy = stack.enter_context(Proxy(config=config))
+        clients = [stack.enter_context(proxy.client()) for _ in range(BLOCKED)]
+
+        def all_wait(storm: Storm) -> bool:
+            storm.look()
+            blocked = [
+                line for line in standalone.call("INFO", "clients").decode().split() if "blocked_clients" in line
+            ]
+            return blocked == [f"blocked_clients:{BLOCKED}"]
+
+        def block() -> None:
+            for number, client in enumerate(clients):
+                client.send(pack("BLPOP", f"queue:{number}", "0"))
+
+        storm = Storm(relay)
+        block()
+        await_true(lambda: all_wait(storm))
+        assert storm.excess <= OTHERS
+        relay.reset()
+        storm = Storm(relay)
+        assert all(b"was lost" in client.read_reply() for client in clients)
+        block()
+        await_true(lambda: all_wait(storm))
+        seconds = storm.look()
+        assert storm.accepted >= BLOCKED
+        assert storm.excess <= OTHERS
+        assert proxy.metrics().total("rproxy_upstream_connections_rate_limited_total") > 0
+        for number, client in enumerate(clients):
+            assert standalone.call("LPUSH", f"queue:{number}", "x") == 1
+            assert client.read_reply().endswith(b"$1\r\nx\r\n")
+    what = f"a node comes back, at most {PER_SECOND} connections a second"
+    figures.note(what, "clients that each need one", str(BLOCKED))
+    figures.note(what, "connections opened, and in what time", f"{storm.accepted} in {seconds:.1f} s")

@@ -76,7 +76,8 @@ def test_repeated_keys_stand_beside_other_errors() -> None:
     assert errors(text) == [
         "f.yaml:21: clusters[1].type: is there twice, first on line 20",
         "f.yaml:22: clusters[1].colour: unknown key; there are name, type, endpoints, tls, connect_timeout, "
-        "connections_per_endpoint, max_in_flight, max_parked, max_pinned_connections, mirror_queue_limit, "
+        "connections_per_endpoint, connection_rate_limit_per_sec, max_in_flight, max_parked, max_pinned_connections, "
+        "mirror_queue_limit, "
         "cluster_refresh_rate, cluster_refresh_timeout, redirect_refresh_interval, redirect_refresh_threshold, "
         "failure_refresh_threshold, host_degraded_refresh_threshold, outlier_detection, health_checks, username, "
         "password, password_file, endpoint_auth",

@@ -6,6 +6,7 @@ import pydantic
 import pytest
 
 from rproxy.config.converters import Address
+from rproxy.config.health_sections import HealthChecksConfig, OutlierDetectionConfig
 from rproxy.config.models import (
     AdminConfig,
     ClusterConfig,
@@ -30,6 +31,16 @@ def test_the_defaults_of_a_cluster() -> None:
     assert (plain.redirect_refresh_interval, plain.redirect_refresh_threshold) == (5.0, 5)
     assert (plain.failure_refresh_threshold, plain.host_degraded_refresh_threshold) == (1, 0)
     assert (plain.username, plain.password, plain.password_file) == (None, None, None)
+
+
+def test_endpoints_are_watched_only_where_that_is_wanted() -> None:
+    plain = cluster()
+    assert (plain.outlier_detection, plain.health_checks, plain.connection_rate_limit_per_sec) == (None, None, 0)
+    watched = cluster(
+        outlier_detection=None, health_checks={}
+    )  # a section with nothing in it, which YAML reads as null
+    assert watched.outlier_detection == OutlierDetectionConfig()
+    assert watched.health_checks == HealthChecksConfig()
 
 
 def test_the_defaults_of_a_listener() -> None:
@@ -76,6 +87,13 @@ def test_read_policies_have_envoys_names_too_in_any_case(name: str, policy: Read
         ({"endpoints": "redis:6379"}, ("endpoints",)),
         ({"password": 12345}, ("password",)),
         ({"colour": "red"}, ("colour",)),
+        ({"connection_rate_limit_per_sec": -1}, ("connection_rate_limit_per_sec",)),
+        ({"outlier_detection": {"max_ejection_percent": 101}}, ("outlier_detection", "max_ejection_percent")),
+        ({"outlier_detection": {"max_ejection_percent": "50%"}}, ("outlier_detection", "max_ejection_percent")),
+        ({"outlier_detection": {"base_ejection_time": 0}}, ("outlier_detection", "base_ejection_time")),
+        ({"outlier_detection": {"consecutive_5xx": 5}}, ("outlier_detection", "consecutive_5xx")),
+        ({"health_checks": {"unhealthy_threshold": 0}}, ("health_checks", "unhealthy_threshold")),
+        ({"health_checks": [{"timeout": 1}]}, ("health_checks",)),
         ({"type": "standalone", "endpoints": ["a:1", "b:1"]}, ()),
         ({"password": "a", "password_file": "b"}, ()),
         ({"username": "a"}, ()),

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from rproxy.resp.decode import decode
 from rproxy.topology.announced import announced_endpoint
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint
@@ -75,6 +76,12 @@ def classify(line: bytes, asked: Endpoint) -> Redirection | None:
 def runs_script(command: bytes) -> bool:
     """Whether the reply to ``command``, as it stands on the wire, may be the words of a script, errors included."""
     return _SCRIPT.match(command) is not None
+
+
+def first_key_of_script(command: bytes) -> bytes | None:
+    """The first key of a ``command`` that runs a script; ``None`` if it has none, or is inline."""
+    words = decode(command) if command.startswith(b"*") else []
+    return words[3] if len(words) > 3 and _number(words[2]) > 0 else None
 
 
 def _number(text: bytes) -> int:

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 from rproxy.commands.spec import CommandSpec
 from rproxy.config.certificates import Certificates
 from rproxy.metrics.counters import CommandStats
+from rproxy.resp import encode
 from rproxy.topology.read_policy import ReadPolicy, candidates
-from rproxy.topology.redirection import Redirection, RedirectionKind, classify, runs_script
+from rproxy.topology.redirection import (
+    Redirection,
+    RedirectionKind,
+    classify,
+    first_key_of_script,
+    runs_script,
+)
 from rproxy.topology.shard_tags import Tags, tags_after
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Shard, Topology
@@ -24,7 +31,7 @@ from rproxy.upstream.parking import Parking
 from rproxy.upstream.pool import Pool
 from rproxy.upstream.request import Request
 from rproxy.upstream.shard_pools import ShardPools
-from rproxy.upstream.sink import DISCARD, MIRRORED
+from rproxy.upstream.sink import DISCARD, MIRRORED, PROBED
 from rproxy.upstream.slow_log import SlowLog
 from rproxy.upstream.subscriptions import Subscriptions
 
@@ -294,7 +301,7 @@ class Cluster:
             self.refresher.on_redirection(redirection.kind)
         self.retries += 1
         if self._may_be_forged(request, redirection):
-            return self._wait_to_be_sure(request, line)
+            return self._wait_to_be_sure(request, line, asked)
         is_asked_in_parts = redirection.kind is RedirectionKind.ASK and request.replies > 1
         if not redirection.kind.has_target or is_asked_in_parts:
             # ASKING holds for one command, so a transaction waits until its slot has moved as a whole.
@@ -318,7 +325,7 @@ class Cluster:
 
     def _waits_behind(self, request: Request) -> bool:
         """Whether others of its slot wait since before: it was sent behind them, and does not overtake them by ASK."""
-        return self.parking.holds(request.slot) and request.sink is not MIRRORED
+        return self.parking.holds(request.slot) and request.sink not in (MIRRORED, PROBED)
 
     def _may_be_forged(self, request: Request, redirection: Redirection) -> bool:
         """Whether a script may have made the redirection up: it would lead us, and our password, to any address."""
@@ -329,13 +336,20 @@ class Cluster:
         known = {pool.endpoint for pool in self._pools.values()}
         return redirection.endpoint not in known and redirection.endpoint not in self.topology.endpoints()
 
-    def _wait_to_be_sure(self, request: Request, line: bytes) -> bool:
-        """Send a script again a few times, until the topology or the answer to another command has the same node."""
+    def _wait_to_be_sure(self, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
+        """Send a script again a few times, until the topology or the answer to another command has the same node.
+
+        It is asked for both: a node may know of a failover before those do that the topology is read from.
+        """
         request.hops += 1
         if request.hops % LOST_ONCE > HOP_LIMIT:
             return False
         if self.refresher is not None:
             self.refresher.on_failure()
+        key = first_key_of_script(request.data)
+        if key is not None:
+            data = encode.command([b"EXISTS", key])
+            asked.resend(Request(data, PROBED, 0, None, request.slot, False, request.affinity, self.turn.now))
         request.answer = line
         self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
         return True

@@ -69,3 +69,5 @@ DISCARD = Discard()
 """Of requests whose client has been answered already, and of the proxy's own commands."""
 MIRRORED = Discard()
 """Of mirrored commands: redirected like a client's, but never made to wait."""
+PROBED = Discard()
+"""Of commands that are sent for the redirection that may come instead of a reply."""

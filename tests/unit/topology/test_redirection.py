@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rproxy.topology.redirection import Redirection, RedirectionKind, classify, runs_script
+from rproxy.resp import encode
+from rproxy.topology.redirection import Redirection, RedirectionKind, classify, first_key_of_script, runs_script
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint
 
@@ -98,3 +99,11 @@ def test_what_only_mentions_a_script_runs_none() -> None:
     assert not runs_script(b"*2\r\n$3\r\nGET\r\n$4\r\nEVAL\r\n")
     assert not runs_script(b"GET EVAL\r\n")
     assert not runs_script(b"*1\r\n$5\r\nMULTI\r\n*3\r\n$4\r\nEVAL\r\n")
+
+
+def test_the_first_key_of_a_script() -> None:
+    assert first_key_of_script(encode.command([b"EVAL", b"a\r\nb", b"2", b"k", b"l"])) == b"k"
+    assert first_key_of_script(encode.command([b"FCALL", b"f", b"0", b"argument"])) is None
+    assert first_key_of_script(encode.command([b"EVAL", b"f", b"x", b"k"])) is None
+    assert first_key_of_script(encode.command([b"EVAL", b"f"])) is None
+    assert first_key_of_script(b"EVAL f 1 k\r\n") is None

@@ -230,6 +230,19 @@ async def test_a_script_follows_its_slot_to_an_endpoint_that_others_were_sent_to
     assert await upstream.call("EVAL", "...", "1", "a", slot=7) == b"+ran\r\n"
 
 
+@pytest.mark.parametrize("line", [moved, ask])
+async def test_a_script_is_sent_on_when_its_node_says_the_same_of_the_key(
+    start_node: Any, make_upstream: Any, line: Any
+) -> None:
+    """As in a failover that no other node knows of yet."""
+    first, _, upstream = await two_shards(start_node, make_upstream)
+    newcomer = await start_node({"EVAL": b"+ran\r\n"})
+    first.answers["EVAL"] = first.answers["EXISTS"] = line(7, newcomer.endpoint)
+    assert await upstream.call("EVAL", "...", "1", "a", slot=7) == b"+ran\r\n"
+    assert (b"EXISTS", b"a") in first.received
+    assert newcomer.received.count((b"EVAL", b"...", b"1", b"a")) == 1
+
+
 async def test_moved_without_a_host_means_the_host_that_was_asked(start_node: Any, make_upstream: Any) -> None:
     first, second, upstream = await two_shards(start_node, make_upstream)
     first.answers["GET"] = moved(7, f":{second.endpoint.port}")

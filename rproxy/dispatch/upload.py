@@ -148,8 +148,7 @@ class Upload:
         place = str(connection.pins.pool.endpoint)
         if replies is None:
             failure = LOST if self.is_whole else BROKEN_OFF
-            self._cluster.failures[failure.label] += 1
-            answer = failure.line(place, connection.reason)
+            answer = self._cluster.counted_line(failure, place, connection.reason)
         else:
             answer = self._followed(replies[-1], connection)
         if not self.is_whole:
@@ -175,7 +174,7 @@ class Upload:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-            self._finish(TIMEOUT.line(str(connection.pins.pool.endpoint)))
+            self._finish(self._cluster.counted_line(TIMEOUT, str(connection.pins.pool.endpoint)))
 
     def _finish(self, answer: bytes) -> None:
         self._end()

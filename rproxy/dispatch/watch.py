@@ -76,7 +76,7 @@ def execute_watched(session: Session, watch: Watch, data: bytes, replies: int, a
     def done(answers: list[bytes] | None) -> None:
         timer.cancel()
         if answers is None:
-            answered(LOST.line(str(connection.pins.pool.endpoint), connection.reason))
+            answered(cluster.counted_line(LOST, str(connection.pins.pool.endpoint), connection.reason))
         else:
             connection.pins.give_back(connection)
             answered(_null(session) if _has_moved(answers) else answers[-1])

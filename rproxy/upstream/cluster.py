@@ -417,9 +417,14 @@ class Cluster:
 
     def answer_failure(self, request: Request, failure: Failure, place: str = "", reason: str = "") -> None:
         """Answer ``request`` with the error of ``failure``, and count it."""
-        self.failures[failure.label] += 1
+        line = self.counted_line(failure, place or self.name, reason)
         if request.sink is not MIRRORED:
-            request.fail(failure.line(place or self.name, reason))
+            request.fail(line)
+
+    def counted_line(self, failure: Failure, place: str, reason: str = "") -> bytes:
+        """The error line of ``failure`` for a client, which is counted."""
+        self.failures[failure.label] += 1
+        return failure.line(place, reason)
 
     def _park(self, request: Request, delay: float) -> None:
         if request.sink is MIRRORED:

@@ -91,7 +91,7 @@ class PinnedCall:
         try:
             connection = pool.pins.lease(self._is_resp3) if pool is not None else None
         except PinsFullError as error:
-            self._fail(PINS_FULL.line(str(error)))
+            self._fail(self._cluster.counted_line(PINS_FULL, str(error)))
             return
         if connection is None:
             self._asked_by = None
@@ -111,7 +111,7 @@ class PinnedCall:
         turn = self._cluster.turn
         if turn.tick() - self._seeking_since > self._cluster.op_timeout:
             trouble = self._cluster.trouble(self._slot, self._is_read)
-            self._fail(self._last_error or UNREACHABLE.line(self._cluster.name, trouble))
+            self._fail(self._last_error or self._cluster.counted_line(UNREACHABLE, self._cluster.name, trouble))
         else:
             self._set_timer(RETRY_DELAY, self._seek)
 
@@ -124,7 +124,7 @@ class PinnedCall:
         if replies is None:
             self.connection = None
             if connection.was_open:
-                self._fail(LOST.line(str(place), connection.reason))
+                self._fail(self._cluster.counted_line(LOST, str(place), connection.reason))
             else:
                 self._seek_later()
             return
@@ -164,7 +164,7 @@ class PinnedCall:
     def _on_timeout(self) -> None:
         connection, self.connection = self.connection, None
         if connection is not None:
-            self._fail(TIMEOUT.line(str(connection.pins.pool.endpoint)))
+            self._fail(self._cluster.counted_line(TIMEOUT, str(connection.pins.pool.endpoint)))
             connection.close()
 
     def _fail(self, line: bytes) -> None:

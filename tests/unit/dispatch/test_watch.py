@@ -55,6 +55,7 @@ async def test_a_watched_transaction_that_was_cut_off_may_have_been_executed(
     await dispatch.call("WATCH", "b")
     nodes[0].answers["EXEC"] = CLOSE
     assert b"it may have been executed" in await execute(dispatch)
+    assert dispatch.clusters["main"].failures == {"connection_lost": 1}
 
 
 async def test_a_client_that_leaves_lets_go_of_its_watch(dispatch: Dispatch, nodes: list[FakeNode]) -> None:

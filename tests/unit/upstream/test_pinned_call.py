@@ -135,6 +135,7 @@ async def test_a_connection_lost_after_it_was_sent_is_a_failure(upstream: Upstre
     nodes[0].answers["BLPOP"] = CLOSE
     expected = LOST.line(str(nodes[0].endpoint), "closed by the node")
     assert await Called(upstream).answer() == (None, expected)
+    assert upstream.cluster.failures == {"connection_lost": 1}
 
 
 @pytest.mark.late
@@ -145,6 +146,7 @@ async def test_a_node_that_cannot_be_reached_is_looked_for_until_the_deadline(
     connection, reply = await Called(upstream).answer()
     assert connection is None
     assert reply.startswith(UNREACHABLE.line("main", "x")[:30])
+    assert upstream.cluster.failures == {"unreachable": 1}
 
 
 async def test_a_node_that_comes_back_is_found(upstream: Upstream, nodes: list[FakeNode]) -> None:
@@ -159,6 +161,7 @@ async def test_a_node_that_comes_back_is_found(upstream: Upstream, nodes: list[F
 async def test_a_node_has_as_long_as_is_given_to_it(upstream: Upstream, nodes: list[FakeNode]) -> None:
     nodes[0].answers["BLPOP"] = SILENCE
     assert await Called(upstream, patience=0.02).answer() == (None, TIMEOUT.line(str(nodes[0].endpoint)))
+    assert upstream.cluster.failures == {"timeout": 1}
     await nodes[0].until_closed(0)
 
 
@@ -179,4 +182,5 @@ async def test_where_every_connection_is_in_use_it_says_so(nodes: list[FakeNode]
     waiting = Called(upstream)
     place = f"all 1 pinned connections to {nodes[0].endpoint} are in use"
     assert await Called(upstream).answer() == (None, PINS_FULL.line(place))
+    assert upstream.cluster.failures == {"pins_full": 1}
     waiting.call.cancel()

@@ -28,7 +28,8 @@ def gate(command: Command, context: Context) -> bool:
     return True
 
 
-def _pause_here(argument: list[Any], context: Context) -> None:
+def pause_here(argument: list[Any], context: Context) -> None:
+    """Have commands at this worker wait for some seconds: all of them, or those that write."""
     seconds, is_all = argument
     context.pause.begin(seconds, is_all, partial(_unpause_here, None, context))
     for session in context.sessions.values():
@@ -41,7 +42,7 @@ def _unpause_here(argument: None, context: Context) -> None:
     context.pause.end()
 
 
-QUESTIONS: dict[str, Callable[[Any, Context], Any]] = {"pause": _pause_here, "unpause": _unpause_here}
+QUESTIONS: dict[str, Callable[[Any, Context], Any]] = {"pause": pause_here, "unpause": _unpause_here}
 
 
 def client_pause(command: Command, context: Context) -> bytes | None:

@@ -35,6 +35,12 @@ class Pause:
         self._ends_at, self._is_all = ends_at, is_all
         self._timer = loop.call_at(ends_at, on_end)
 
+    def rest(self) -> tuple[float, bool] | None:
+        """The seconds that are left, and whether all commands wait; ``None`` without a pause."""
+        if self._timer is None:
+            return None
+        return max(self._ends_at - asyncio.get_running_loop().time(), 0.0), self._is_all
+
     def end(self) -> None:
         """Let every client go on, in the order in which they came to wait."""
         if self._timer is not None:

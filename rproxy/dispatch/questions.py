@@ -11,6 +11,7 @@ from rproxy.dispatch import (
     clients,
     herald,
     monitor,
+    newcomer,
     own_metrics,
     pubsub_info,
     scripts,
@@ -30,6 +31,7 @@ QUESTIONS: dict[str, Answer] = {
     **own_metrics.QUESTIONS,
     **pubsub_info.QUESTIONS,
     **monitor.QUESTIONS,
+    **newcomer.QUESTIONS,
     **scripts.QUESTIONS,
     **slowlog.QUESTIONS,
     **server_config.QUESTIONS,
@@ -41,3 +43,4 @@ def serve_questions(context: Context) -> None:
     """Let the workers ask for what the listener of ``context`` knows."""
     context.crew.answer = lambda question, argument: QUESTIONS[question](argument, context)
     herald.send_heralds(context)
+    newcomer.catch_up(context)

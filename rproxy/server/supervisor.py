@@ -26,7 +26,10 @@ from rproxy.server.sockets import ListeningSockets
 from rproxy.server.worker_process import WorkerProcess
 
 ANSWER_WITHIN = 1.0
-"""Seconds a worker has to answer a question, so that one that hangs never makes ``/metrics`` hang."""
+"""Seconds a worker has to answer another one, whose client waits for the answers of all."""
+OPERATORS_WAIT = 5.0
+"""Seconds a worker has to answer operators: one that hangs never makes ``/metrics`` hang, and one that has much to do
+is not left out; Prometheus waits for 10 s if nothing else is said."""
 RESTART_FIRST = 0.1
 RESTART_MOST = 5.0
 RESTART_RESET = 10.0
@@ -159,7 +162,7 @@ class Supervisor:
 
     async def ask(self, question: str) -> dict[int, Any]:
         """The answers by worker id; a worker that gives none in time is left out."""
-        return await _answers_of(self._workers, {"question": question})
+        return await _answers_of(self._workers, {"question": question}, OPERATORS_WAIT)
 
     def _on_request(self, worker: WorkerProcess, message: Message) -> None:
         """A worker asks all others, or tells one of them something."""
@@ -174,7 +177,7 @@ class Supervisor:
         """Bring ``asker`` the answers of the other workers."""
         others = {worker_id: worker for worker_id, worker in self._workers.items() if worker is not asker}
         question = {"question": "crew", "number": next(self._numbers), "argument": message["argument"]}
-        answers = await _answers_of(others, question)
+        answers = await _answers_of(others, question, ANSWER_WITHIN)
         asker.tell({"question": "answers", "number": message["ask"], "answers": list(answers.values())})
 
     async def samples(self) -> list[Sample]:
@@ -195,16 +198,16 @@ class Supervisor:
         return samples
 
 
-async def _answers_of(workers: dict[int, WorkerProcess], question: Message) -> dict[int, Any]:
+async def _answers_of(workers: dict[int, WorkerProcess], question: Message, seconds: float) -> dict[int, Any]:
     workers = dict(sorted(workers.items()))
-    answers = await asyncio.gather(*(_answer_of(worker, question) for worker in workers.values()))
+    answers = await asyncio.gather(*(_answer_of(worker, question, seconds) for worker in workers.values()))
     return {worker_id: answer[0] for worker_id, answer in zip(workers, answers, strict=True) if answer}
 
 
-async def _answer_of(worker: WorkerProcess, question: Message) -> list[Any]:
+async def _answer_of(worker: WorkerProcess, question: Message, seconds: float) -> list[Any]:
     """The worker's answer, in a list that is empty if there is none."""
     try:
-        return [await worker.ask(question, ANSWER_WITHIN)]
+        return [await worker.ask(question, seconds)]
     except ControlError as error:
         log.warning("worker %d, asked for %s: %s", worker.worker_id, question["question"], error)
         return []

@@ -6,11 +6,14 @@ replies flow, then write each connection that has something to say once, upstrea
 
 from __future__ import annotations
 
+import logging
 from asyncio import AbstractEventLoop
 from time import monotonic
 
 from rproxy.resp.wire import Chunk
 from rproxy.transport.outbox import Outbox
+
+log = logging.getLogger("rproxy.transport")
 
 
 class Traffic:
@@ -95,12 +98,23 @@ class Turn:
                 index += 1
                 connection.is_dirty = False
                 if connection.transport is not None:
-                    connection.transport.flush(connection)
+                    try:
+                        connection.transport.flush(connection)
+                    except Exception:  # whatever it is, the others are flushed
+                        _give_up(connection)
             marked.clear()
         self.is_running = False
         if self._upstream:
             self.is_running = True
             self.loop.call_soon(self.finish)
+
+
+def _give_up(connection: Connection) -> None:
+    """Close a connection that failed in an unforeseen way."""
+    log.exception("a connection failed in an unforeseen way and is closed")
+    if connection.transport is not None:
+        connection.transport.close()
+    connection.on_lost("internal error")
 
 
 class Connection:

@@ -84,19 +84,22 @@ cdef class EpollTurn(Turn):
         self._epoll = -1
 
     cpdef object attach(self, int fd, Connection connection):
-        """Own the open, non-blocking socket ``fd`` and serve ``connection`` with it."""
+        """Own the open, non-blocking socket ``fd`` and serve ``connection`` with it, which is lost if that cannot be."""
         cdef EpollTransport transport = EpollTransport.__new__(EpollTransport)
-        transport.fd = fd
-        transport.connection = connection
-        transport._turn = self
-        self._transports[fd] = transport
-        connection.transport = transport
         cdef epoll_event event
         event.events = transport._interest = EPOLLIN
         event.data.ptr = <void *> transport
+        transport.fd = fd
+        transport.connection = connection
+        transport._turn = self
         if epoll_ctl(self._epoll, EPOLL_CTL_ADD, fd, &event) < 0:
-            raise OSError(c_errno, os.strerror(c_errno))
-        return transport
+            reason = os.strerror(c_errno)
+            transport.fd = -1
+            close(fd)
+            connection.on_lost(reason)
+            return
+        self._transports[fd] = transport
+        connection.transport = transport
 
     cpdef object run(self):
         """Work off what is ready, for a bounded number of rounds, then let the loop's other callbacks have their turn."""

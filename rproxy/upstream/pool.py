@@ -202,6 +202,8 @@ class Pool:
             opened.close()
             return
         await attach(self.turn, opened, connection)
+        if not connection.is_open:  # the system would not serve the socket
+            return
         connection.was_open = True
         self._failures = 0
         self.failure = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from types import TracebackType
 from typing import Self
@@ -62,6 +63,14 @@ class RawClient:
     def end_sending(self) -> None:
         """Tell the server that nothing more will come, and go on reading."""
         self._socket.shutdown(socket.SHUT_WR)
+
+    def is_open(self) -> bool:
+        """Whether the server has not closed the connection, as far as that is known here."""
+        try:
+            is_readable = bool(select.select([self._socket], [], [], 0)[0])
+            return not is_readable or self._socket.recv(1, socket.MSG_PEEK) != b""
+        except ConnectionResetError:
+            return False
 
     def set_timeout(self, seconds: float) -> None:
         """How long every further wait may take."""

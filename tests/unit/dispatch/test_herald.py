@@ -18,15 +18,16 @@ from tests.support.upstream import topology_of
 
 
 class Others:
-    """The other workers of a crew of two, as a link; they answer when they are told to."""
+    """The other workers of a crew of two, as a link; what is asked of subscriptions they answer when told to."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self._thens: list[Then] = []
 
     def ask(self, listener: str, question: str, argument: Any, then: Then) -> None:
-        self.asked.append((question, argument))
-        self._thens.append(then)
+        if question in (SHARES, NEW_WORKER):
+            self.asked.append((question, argument))
+            self._thens.append(then)
 
     def tell(self, worker_id: int, listener: str, question: str, argument: Any) -> None:
         raise AssertionError("nobody is told anything")

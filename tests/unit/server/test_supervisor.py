@@ -75,6 +75,7 @@ Start = Callable[[Config], AbstractAsyncContextManager[Running]]
 def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(module, "ANSWER_WITHIN", PATIENCE)
+    monkeypatch.setattr(module, "OPERATORS_WAIT", PATIENCE)
 
     @asynccontextmanager
     async def run(config: Config) -> AsyncIterator[Running]:
@@ -152,7 +153,7 @@ async def test_what_a_worker_counted_stays_after_its_end(start: Start, make_conf
 async def test_a_worker_that_hangs_is_left_out_and_does_not_hang_the_others(
     start: Start, make_config: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(module, "OPERATORS_WAIT", 0.3)
     async with start(make_config(workers=2)) as running:
         await running.say("hello")
         await running.metric_once("rproxy_mirror_sent_total", 1)

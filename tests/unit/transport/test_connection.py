@@ -138,3 +138,24 @@ async def test_only_an_upstream_connection_keeps_what_was_sent(module: ModuleTyp
         connection.outbox.write(b"abc")
         connection.outbox.take()
         assert connection.outbox.size() == (3 if is_upstream else 0)
+
+
+@each_form
+async def test_one_that_fails_when_it_is_flushed_is_lost_alone(
+    module: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn, log = module.Turn(asyncio.get_running_loop()), []
+    broken, sound = make(module, turn, "broken", log), make(module, turn, "sound", log)
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    broken.transport.then = fail
+    turn.mark(broken)
+    turn.mark(sound)
+    await asyncio.sleep(0)
+    assert (log, turn.is_running, sound.is_dirty) == (["broken", "sound"], False, False)
+    assert "unforeseen" in caplog.text
+    turn.mark(sound)
+    await asyncio.sleep(0)
+    assert log[2:] == ["sound"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from rproxy.transport.connection import Connection, Traffic
 
 epoll = pytest.importorskip(
     "rproxy.transport.epoll", reason="the epoll transport exists in the compiled form only", exc_type=ImportError
@@ -50,6 +53,21 @@ async def test_a_closed_transport_takes_nothing(serve: Any) -> None:
     transport = connection.transport
     transport.close()
     assert (transport.fd, transport.send_now(b"abc", 0, 3)) == (-1, 0)
+
+
+async def test_what_cannot_be_served_is_lost_and_leaves_nothing(turn: Any, tmp_path: Path) -> None:
+    class Lost(Connection):
+        reason = ""
+
+        def on_lost(self, reason: str) -> None:
+            self.reason = reason
+
+    connection = Lost(turn, Traffic(), False)
+    file = os.open(tmp_path / "file", os.O_CREAT)  # which no epoll set takes
+    turn.attach(file, connection)
+    assert (connection.reason, connection.transport) == (os.strerror(errno.EPERM), None)
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(file)
 
 
 async def test_a_connection_that_fails_is_closed_alone(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -141,8 +159,3 @@ async def test_stopping_closes_every_socket(serve: Any, turn: Any) -> None:
     for connection, far in served:
         assert connection.transport is None
         assert await far.read(1) == b""
-
-
-async def test_a_descriptor_that_cannot_be_watched_is_refused(turn: Any, connection_type: Any, tmp_path: Any) -> None:
-    with (tmp_path / "file").open("wb") as file, pytest.raises(OSError, match="Operation not permitted"):
-        turn.attach(file.fileno(), connection_type(turn))

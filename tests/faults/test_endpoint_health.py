@@ -1,4 +1,4 @@
-"""A replica that hangs: reads go on at other nodes, and come back to it; and a node that comes back is not stormed."""
+"""A replica that hangs or is loading: reads go on at other nodes; and a node that comes back is not stormed."""
 
 import time
 from collections.abc import Iterator
@@ -133,6 +133,56 @@ def healthy(proxy: Proxy) -> float:
 
 def ejections(proxy: Proxy, what: str) -> float:
     return proxy.metrics().total(f"rproxy_outlier_detection_ejections_{what}")
+
+
+LOADED = 200
+"""Keys that the replica has to load, each so slowly that it takes seconds."""
+
+
+@figures.whole_suite
+def test_reads_avoid_a_replica_that_is_loading(cluster: EmbeddedCluster) -> None:
+    primary, replica = cluster.shard_of("b")
+    config = config_of(
+        cluster.seeds,
+        settings={"read_policy": "prefer_replica"},
+        cluster={"health_checks": {"interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1}},
+    )
+    replica.call("CONFIG", "SET", "key-load-delay", "20000", "loading-process-events-interval-bytes", "1024")
+    with Proxy(config=config) as proxy, Load(proxy.port, [[key] for key in KEYS], reads) as load:
+        fall_behind(primary, replica)
+        await_true(lambda: is_loading(replica))
+        await_true(lambda: proxy.clusters()[0]["health"][replica.address] == ["failed_active_hc"])
+        began = time.monotonic()
+        while is_loading(replica):
+            load.go_on(0.1)
+        until = time.monotonic()
+        await_true(lambda: healthy(proxy) == len(cluster.nodes))
+        before = gets_of(replica)
+        await_true(lambda: gets_of(replica) > before)
+    journal = load.journal
+    assert (journal.broken, journal.wrong, journal.errors()) == ([], [], [])
+    meanwhile = [entry.latency for entry in journal.entries if began <= entry.began and entry.ended <= until]
+    assert len(meanwhile) > len(KEYS)
+    what = "a replica is loading, with health checks"
+    figures.note(what, "how long", f"{until - began:.1f} s")
+    figures.note(what, "reads meanwhile", str(len(meanwhile)))
+    figures.note(what, "longest wait of a read", f"{max(meanwhile) * 1000:.0f} ms")
+    figures.note(what, "reads that failed", str(len(journal.errors())))
+
+
+def fall_behind(primary: RedisProcess, replica: RedisProcess) -> None:
+    """Make the replica need everything anew: it misses more than its primary keeps for it."""
+    replica.stop_process()
+    try:
+        primary.call("CLIENT", "KILL", "TYPE", "replica")
+        for number in range(LOADED):
+            primary.call("SET", f"{{b}}:large:{number}", "x" * 20_000)
+    finally:
+        replica.cont()
+
+
+def is_loading(node: RedisProcess) -> bool:
+    return b"\r\nloading:1" in node.call("INFO", "persistence")
 
 
 BLOCKED = 60

@@ -54,15 +54,20 @@ def move_slots(
             with contextlib.suppress(hiredis.ReplyError):  # without its last slot it is already a replica of the target
                 old.call("CLUSTER", "SETSLOT", slot, "NODE", to_id)
     moved = set(slots)
-    await_true(lambda: all(moved <= _slots_of(node, target.port) for node in everyone))
+    await_true(lambda: all(moved <= _slots_of(node, to_id) for node in everyone))
 
 
-def _slots_of(node: RedisProcess, port: int) -> set[int]:
-    """The slots of the primary at ``port``, as a node sees it."""
+def _slots_of(node: RedisProcess, name: str) -> set[int]:
+    """The slots of the primary of that name, as a node sees it."""
     ranges = node.call("CLUSTER", "SLOTS")
-    return {slot for first, last, primary, *_ in ranges if primary[1] == port for slot in range(first, last + 1)}
+    return {
+        slot
+        for first, last, (_, _, owner, *_), *_ in ranges
+        if owner.decode() == name
+        for slot in range(first, last + 1)
+    }
 
 
 def owned_slots(node: RedisProcess) -> list[int]:
     """The slots that a node serves, as it says."""
-    return sorted(_slots_of(node, node.port))
+    return sorted(_slots_of(node, node_id(node)))

@@ -1,135 +1,151 @@
-"""What the clients of the soak do: a kind of traffic for every number, and what is right for each.
-
-Every value names its key and number, so that a reply that belongs to someone else is seen as such.
-"""
+"""What the clients of the soak do: a kind of traffic for every number, each with keys of its own."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import chain
 
-from tests.support.load import Command, Entry, Pipeline, Round, Wrong
+from tests.support.soak_client import Answer, Client, Command, value_of
+from tests.support.soak_verdict import Outcome
 
-BIG = 200_000
-"""Bytes that a big value has more than others."""
-_NUMBER = re.compile(rb"=\d+")
-_SCRIPT = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])"
-
-
-class AnyCount:
-    """Equals every whole number: a reply of which only the kind is known."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, int)
-
-    def __hash__(self) -> int:
-        return 0
+BIG = (200_000, 200_000, 200_000, 1_200_000, 200_000, 200_000, 200_000, 2_000_000)
+"""Bytes that big values have more than others, in turn; those above 1 MiB are relayed in pieces."""
+BLOCKS = "10"
+"""Seconds for which a client blocks at most; somebody pushes long before."""
+_PUSH = "redis.call('RPUSH', KEYS[1], ARGV[1]) return ARGV[1]"
 
 
-def value_of(key: str, number: int) -> str:
-    """What a key holds after the write of a number."""
-    return f"{key}={number}"
+async def _plain(client: Client, key: str, number: int) -> None:
+    await _set_and_get(client, f"{key}v", [number])
 
 
-def _pipeline(key: str, number: int) -> list[Pipeline]:
-    made: Pipeline = []
-    for index in range(20):
-        value = value_of(key, number * 100 + index)
-        made += [(("SET", f"{key}:p", value), b"OK"), (("GET", f"{key}:p"), value.encode())]
-    return [made]
+async def _pipeline(client: Client, key: str, number: int) -> None:
+    await _set_and_get(client, f"{key}p", [number * 10 + index for index in range(10)])
 
 
-def _split(key: str, number: int) -> list[Pipeline]:
-    names = [f"{key}:{index}" for index in range(12)]
-    values = [value_of(name, number) for name in names]
-    pairs = [word for pair in zip(names, values, strict=True) for word in pair]
-    return [[(("MSET", *pairs), b"OK")], [(("MGET", *names), [value.encode() for value in values])]]
+async def _big(client: Client, key: str, number: int) -> None:
+    await _set_and_get(client, f"{key}b", [number], BIG[number // len(KINDS) % len(BIG)])
 
 
-def _transaction(key: str, number: int) -> list[Pipeline]:
-    name, value = f"{key}:t", value_of(key, number)
-    queued: list[Command] = [("SET", name, value), ("GET", name)]
-    return [
-        [(("WATCH", name), b"OK")],
-        [
-            (("MULTI",), b"OK"),
-            *((command, b"QUEUED") for command in queued),
-            (("EXEC",), [b"OK", value.encode()]),
-        ],
-    ]
+async def _set_and_get(client: Client, name: str, numbers: list[int], more: int = 0) -> None:
+    """Each number is written and read, in one pipeline; so is what was there before."""
+    commands: list[Command] = [("GET", name)]
+    for number in numbers:
+        commands += [("SET", name, value_of(name, number, more)), ("GET", name)]
+    client.set_and_got(name, numbers, await client.ask(*commands))
 
 
-def _blocking(key: str, number: int) -> list[Pipeline]:
-    name, value = f"{key}:l:{number}", value_of(key, number)
-    return [[(("RPUSH", name, value), 1)], [(("BLPOP", name, "1"), [name.encode(), value.encode()])]]
+async def _split(client: Client, key: str, number: int) -> None:
+    """Keys of many slots in one command: an error may leave some of them written."""
+    names = [f"{key[1:-1]}:{index}" for index in range(12)]
+    pairs = chain.from_iterable((name, value_of(name, number)) for name in names)
+    written, read = await client.ask(("MSET", *pairs), ("MGET", *names))
+    client.expect("MSET", written, b"OK")
+    each = written if written.is_done else written._replace(outcome=Outcome.MAYBE)
+    for name in names:
+        client.wrote(name, number, each)
+    if read.is_done and len(read.value) != len(names):
+        client.journal.wrong.append(f"MGET of {len(names)}: {len(read.value)}")
+    elif read.is_done:
+        for name, value in zip(names, read.value, strict=True):
+            client.read(name, value, read.ended)
 
 
-def _script(key: str, number: int) -> list[Pipeline]:
-    value = value_of(key, number)
-    return [[(("EVAL", _SCRIPT, "1", f"{key}:s", value), value.encode())]]
+async def _transaction(client: Client, key: str, number: int) -> None:
+    """Two places that grow together, every other time under WATCH, which nobody disturbs."""
+    tokens, count, token = f"{key}t", f"{key}c", str(number)
+    is_watched = number // len(KINDS) % 2 == 0
+    if is_watched and not (await client.ask(("WATCH", tokens, count)))[0].is_done:
+        is_watched = False
+    begun, *queued, done = await client.ask(("MULTI",), ("RPUSH", tokens, token), ("INCR", count), ("EXEC",))
+    client.expect("MULTI", begun, b"OK")
+    for answer in queued:
+        client.expect("queued", answer, b"QUEUED")
+    if done.is_done and done.value is None and is_watched:
+        client.journal.unwatched.append(done.ended)
+        done = done._replace(outcome=Outcome.NOT)
+    elif done.is_done and not (isinstance(done.value, list) and len(done.value) == 2 and len({*done.value}) == 1):
+        client.journal.wrong.append(f"EXEC {tokens}: {done.value!r}")
+    client.added(tokens, "list", token, done)
 
 
-def _big(key: str, number: int) -> list[Pipeline]:
-    value = value_of(key, number) + "x" * BIG
-    return [[(("SET", f"{key}:b", value), b"OK"), (("GET", f"{key}:b"), value.encode())]]
+async def _blocking(client: Client, key: str, number: int) -> None:
+    """Block on a list, and be woken by somebody else."""
+    name, token = f"{key}q", str(number)
+
+    async def push() -> Answer:
+        await asyncio.sleep(client.draw.uniform(0.0, 0.05))
+        return (await client.partner.ask([("RPUSH", name, token)]))[0]
+
+    pushing = asyncio.create_task(push())
+    answer = (await client.ask(("BLPOP", name, BLOCKS)))[0]
+    pushed = await pushing
+    client.added(name, "list", token, pushed)
+    if answer.outcome is Outcome.MAYBE:
+        client.popped(name, "", answer)
+    elif answer.is_done and answer.value is None:
+        if pushed.is_done:
+            client.journal.starved.append((answer.began, answer.ended))
+    elif answer.is_done:
+        client.expect("BLPOP", answer, [name.encode(), answer.value[1]])
+        client.popped(name, answer.value[1].decode(), answer)
 
 
-def _subscription(key: str, number: int) -> list[Pipeline]:
-    channel = f"{key}:c:{number}"
-    return [
-        [(("SUBSCRIBE", channel), [b"subscribe", channel.encode(), 1])],
-        [(("UNSUBSCRIBE", channel), [b"unsubscribe", channel.encode(), 0])],
-        [(("PUBLISH", channel, "nobody"), AnyCount())],
-    ]
+async def _script(client: Client, key: str, number: int) -> None:
+    token = str(number)
+    answer = (await client.ask(("EVAL", _PUSH, "1", f"{key}e", token)))[0]
+    client.expect("EVAL", answer, token.encode())
+    client.added(f"{key}e", "list", token, answer)
 
 
-def _counter(key: str, number: int) -> list[Pipeline]:
-    return [[(("INCR", counter_of(key)), AnyCount())]]
+async def _types(client: Client, key: str, number: int) -> None:
+    """A token for a value of each type."""
+    token = str(number)
+    places = [(f"{key}l", "list"), (f"{key}s", "set"), (f"{key}h", "hash"), (f"{key}x", "stream")]
+    pushed, *ones, entry = await client.ask(
+        ("RPUSH", f"{key}l", token),
+        ("SADD", f"{key}s", token),
+        ("HSET", f"{key}h", token, "1"),
+        ("XADD", f"{key}x", "*", "token", token),
+    )
+    for answer in ones:
+        client.expect("SADD, HSET", answer, 1)
+    for (name, kind), answer in zip(places, [pushed, *ones, entry], strict=True):
+        client.added(name, kind, token, answer)
 
 
-KINDS: tuple[Round, ...] = (_pipeline, _split, _transaction, _blocking, _script, _big, _subscription, _counter)
-"""The kinds of traffic beside plain writes and reads, which every round has too."""
+async def _counter(client: Client, key: str, number: int) -> None:
+    for answer in await client.ask(*[("INCR", f"{key}n")] * (1 + number % 3)):
+        client.counted(f"{key}n", answer)
 
 
-def counter_of(key: str) -> str:
-    """The name of the counter that ``INCR`` of a key's client adds to."""
-    return f"{key}:n"
+async def _subscription(client: Client, key: str, number: int) -> None:
+    """Enter subscriber mode and leave it."""
+    channel = f"{key}:{number}"
+    answer = (await client.ask(("SUBSCRIBE", channel)))[0]
+    client.expect("SUBSCRIBE", answer, [b"subscribe", channel.encode(), 1])
+    if answer.is_done:
+        answer = (await client.ask(("UNSUBSCRIBE", channel)))[0]
+        client.expect("UNSUBSCRIBE", answer, [b"unsubscribe", channel.encode(), 0])
 
 
-def mixed(key: str, number: int) -> list[Pipeline]:
-    """A plain write and read, then one of ``KINDS``."""
-    value = value_of(key, number)
-    plain: Pipeline = [(("SET", key, value), b"OK"), (("GET", key), value.encode())]
-    return [plain, *KINDS[number % len(KINDS)](key, number)]
+Kind = Callable[[Client, str, int], Awaitable[None]]
+KINDS: tuple[Kind, ...] = (
+    _plain,
+    _pipeline,
+    _split,
+    _transaction,
+    _blocking,
+    _script,
+    _big,
+    _types,
+    _counter,
+    _subscription,
+)
+"""The kinds of traffic, in turn."""
 
 
-def is_unwatched(wrong: Wrong) -> bool:
-    """Whether a transaction was not executed, as if a watched key had changed: its slot moved, or its node was lost."""
-    return wrong.command == ("EXEC",) and wrong.got is None
-
-
-def is_old(wrong: Wrong) -> bool:
-    """Whether a wrong reply is what its own key held before, or nothing: a write that a new primary never had."""
-    return _is_older(wrong.wanted, wrong.got)
-
-
-def _is_older(wanted: object, got: object) -> bool:
-    if got is None or got == wanted:
-        return True
-    if isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
-        return all(_is_older(*pair) for pair in zip(wanted, got, strict=True))
-    if isinstance(wanted, bytes) and isinstance(got, bytes):
-        if wanted.isdigit() and got.isdigit():
-            return int(got) < int(wanted)
-        return b"=" in wanted and _NUMBER.sub(b"=", wanted) == _NUMBER.sub(b"=", got)
-    return False
-
-
-def added(entries: Sequence[Entry]) -> dict[str, tuple[int, int]]:
-    """By key, how many of its ``INCR`` were acknowledged, and how many may have been executed beside them."""
-    found: dict[str, tuple[int, int]] = {}
-    for entry in entries:
-        if entry.command == "INCR":
-            sure, maybe = found.get(entry.key, (0, 0))
-            found[entry.key] = (sure + (not entry.error), maybe + bool(entry.error))
-    return found
+async def go_round(client: Client, key: str, number: int) -> None:
+    """Do what a number is for, with the keys that begin with ``{key}``."""
+    await KINDS[number % len(KINDS)](client, f"{{{key}}}", number)

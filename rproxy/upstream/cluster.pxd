@@ -23,7 +23,7 @@ cdef class Cluster:
     cdef readonly object slow_log
     cdef readonly object redirections
     cdef readonly object failures
-    cdef readonly long long retries
+    cdef public long long retries
     cdef public long long rate_limited
     cdef readonly object parking
     cdef readonly object health

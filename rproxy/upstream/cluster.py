@@ -10,45 +10,27 @@ from typing import TYPE_CHECKING
 from rproxy.commands.spec import CommandSpec
 from rproxy.config.certificates import Certificates
 from rproxy.metrics.counters import CommandStats
-from rproxy.resp import encode
 from rproxy.topology.read_policy import ReadPolicy, candidates
-from rproxy.topology.redirection import (
-    Redirection,
-    RedirectionKind,
-    classify,
-    first_key_of_script,
-    runs_script,
-)
 from rproxy.topology.shard_tags import Tags, tags_after
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Shard, Topology
 from rproxy.transport.connection import Traffic, Turn
+from rproxy.upstream import following
 from rproxy.upstream.connection import UpstreamConnection
 from rproxy.upstream.failure import NO_TOPOLOGY, QUEUE_FULL, UNREACHABLE, UNSERVED_SLOT, Failure
 from rproxy.upstream.health import Health
 from rproxy.upstream.overdue import look_after
-from rproxy.upstream.parking import Parking
+from rproxy.upstream.parking import TRAIL_MOST, Parking
 from rproxy.upstream.pool import Pool
-from rproxy.upstream.request import Request
+from rproxy.upstream.request import LOST_ONCE, Request
 from rproxy.upstream.shard_pools import ShardPools
-from rproxy.upstream.sink import DISCARD, MIRRORED, PROBED
+from rproxy.upstream.sink import MIRRORED
 from rproxy.upstream.slow_log import SlowLog
 from rproxy.upstream.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from rproxy.config.models import ClusterConfig
     from rproxy.upstream.refresher import Refresher
-
-HOP_LIMIT = 5
-"""Redirections of one request, after which the error itself goes to the client."""
-LOST_ONCE = 64
-"""Added to the hops of a read that was lost in flight: it is sent again once."""
-RETRY_DELAY = 0.02
-RETRY_DELAY_MOST = 0.25
-"""Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
-TRAIL_MOST = 1.0
-"""Seconds that requests of a slot wait for those before them that its former owner has yet to redirect."""
-_ASKING = b"*1\r\n$6\r\nASKING\r\n"
 
 
 def _packed(slots: Sequence[int]) -> memoryview:
@@ -177,7 +159,7 @@ class Cluster:
         else:
             connection = self.connection_for(slot, request.is_read, request.affinity)
             if connection is None:
-                self._park(request, 0.0)
+                self.park(request, 0.0)
             else:
                 connection.resend(request)
 
@@ -186,7 +168,7 @@ class Cluster:
         if self.refresher is not None:
             self.refresher.on_failure()
         if self.awaits_owners():
-            self._park(request, 0.0)
+            self.park(request, 0.0)
         else:
             self.answer_failure(request, UNSERVED_SLOT)
 
@@ -241,7 +223,7 @@ class Cluster:
         self._retired += [pool for key, pool in before.items() if key not in self._pools]
         self.subscriptions.on_swap()
         self._trail_moved(before.values())
-        self._leave_parking()
+        self.leave_parking()
 
     def _trail_moved(self, pools: Iterable[Pool]) -> None:
         """Let requests of a slot that has another primary now wait for those in flight at its former one.
@@ -274,7 +256,7 @@ class Cluster:
         self._retired += self._pools.values()
         self._pools = {}
         self._shards = [self._shard_pools(shard, {}) for shard in self.topology.shards]
-        self._leave_parking()
+        self.leave_parking()
 
     def is_idle(self) -> bool:
         """Whether nobody waits for anything of it, or listens to it."""
@@ -293,66 +275,7 @@ class Cluster:
 
     def follow(self, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
         """Follow the error ``line`` that came on ``asked`` if it is a redirection; false if it is the client's."""
-        redirection = classify(line, asked.pool.endpoint) if self.follows_redirections else None
-        if redirection is None:
-            return False
-        self.redirections[redirection.kind.value] += 1
-        if self.refresher is not None:
-            self.refresher.on_redirection(redirection.kind)
-        self.retries += 1
-        if self._may_be_forged(request, redirection):
-            return self._wait_to_be_sure(request, line, asked)
-        is_asked_in_parts = redirection.kind is RedirectionKind.ASK and request.replies > 1
-        if not redirection.kind.has_target or is_asked_in_parts:
-            # ASKING holds for one command, so a transaction waits until its slot has moved as a whole.
-            request.answer = line
-            self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
-            return True
-        if redirection.kind is RedirectionKind.ASK and self._waits_behind(request):
-            self._park(request, 0.0)
-            return True
-        request.hops += 1
-        if request.hops % LOST_ONCE > HOP_LIMIT:
-            return False
-        if request.slot < 0:
-            request.slot = redirection.slot  # the node found a key where none was expected
-        if redirection.kind is RedirectionKind.MOVED:
-            self.move_slot(redirection.slot, redirection.endpoint)
-            self._resubmit(request, asked)
-        else:
-            self._ask(request, redirection.endpoint)
-        return True
-
-    def _waits_behind(self, request: Request) -> bool:
-        """Whether others of its slot wait since before: it was sent behind them, and does not overtake them by ASK."""
-        return self.parking.holds(request.slot) and request.sink not in (MIRRORED, PROBED)
-
-    def _may_be_forged(self, request: Request, redirection: Redirection) -> bool:
-        """Whether a script may have made the redirection up: it would lead us, and our password, to any address."""
-        if not redirection.kind.has_target or not runs_script(request.data):
-            return False
-        if 0 <= request.slot != redirection.slot:
-            return True
-        known = {pool.endpoint for pool in self._pools.values()}
-        return redirection.endpoint not in known and redirection.endpoint not in self.topology.endpoints()
-
-    def _wait_to_be_sure(self, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
-        """Send a script again a few times, until the topology or the answer to another command has the same node.
-
-        It is asked for both: a node may know of a failover before those do that the topology is read from.
-        """
-        request.hops += 1
-        if request.hops % LOST_ONCE > HOP_LIMIT:
-            return False
-        if self.refresher is not None:
-            self.refresher.on_failure()
-        key = first_key_of_script(request.data)
-        if key is not None:
-            data = encode.command([b"EXISTS", key])
-            asked.resend(Request(data, PROBED, 0, None, request.slot, False, request.affinity, self.turn.now))
-        request.answer = line
-        self._park(request, min(max(RETRY_DELAY, self.turn.tick() - request.started), RETRY_DELAY_MOST))
-        return True
+        return following.follow(self, request, line, asked)
 
     def move_slot(self, slot: int, endpoint: Endpoint) -> None:
         """Correct one slot; an endpoint that was no primary before is a reason to ask for the whole topology."""
@@ -360,27 +283,6 @@ class Cluster:
         self.swap(self.topology.with_slot_moved(slot, endpoint))
         if not is_known and self.refresher is not None:
             self.refresher.on_failure()
-
-    def _resubmit(self, request: Request, asked: UpstreamConnection) -> None:
-        """Send a request to the slot's new owner, after those of the slot that the old one has still to redirect."""
-        is_followed = asked.in_flight.has_slot(request.slot)
-        if is_followed:
-            self.parking.trail(request.slot, asked.in_flight, self.turn.tick() + TRAIL_MOST)
-        if self.parking.holds(request.slot):
-            self._park(request, 0.0)
-            if not is_followed:
-                self._leave_parking()
-        else:
-            self.submit(request)
-
-    def _ask(self, request: Request, endpoint: Endpoint) -> None:
-        """Send ``ASKING`` and the request, contiguous, to the node that imports the slot ("ASK redirection")."""
-        connection = self.pool(endpoint, is_readonly=False).pick(request.affinity)
-        if connection is None:
-            self._park(request, RETRY_DELAY)
-            return
-        connection.send(_ASKING, 0, len(_ASKING), DISCARD, 0, None, -1, True)
-        connection.resend(request)
 
     def pool_of(self, slot: int, is_read: bool) -> Pool | None:
         """Where a request of ``slot`` goes; ``None`` while nothing serves it."""
@@ -393,6 +295,10 @@ class Cluster:
     def pool_at(self, endpoint: Endpoint, is_readonly: bool) -> Pool | None:
         """The pool of an endpoint in one role, ``None`` where there is none."""
         return self._pools.get((endpoint, is_readonly))
+
+    def has_pool(self, endpoint: Endpoint) -> bool:
+        """Whether requests may have been sent to ``endpoint`` already."""
+        return any(self.pool_at(endpoint, is_readonly) is not None for is_readonly in (False, True))
 
     def pool(self, endpoint: Endpoint, is_readonly: bool) -> Pool:
         """The pool of an endpoint in one role, made where there is none."""
@@ -411,7 +317,7 @@ class Cluster:
             if was_written:
                 request.hops += LOST_ONCE
             self.retries += 1
-            self._park(request, 0.0)
+            self.park(request, 0.0)
         else:
             self.answer_failure(request, failure, str(endpoint), reason)
 
@@ -426,7 +332,8 @@ class Cluster:
         self.failures[failure.label] += 1
         return failure.line(place, reason)
 
-    def _park(self, request: Request, delay: float) -> None:
+    def park(self, request: Request, delay: float) -> None:
+        """Let ``request`` wait, ``delay`` seconds at least, or answer that too many do."""
         if request.sink is MIRRORED:
             self.failures[QUEUE_FULL.label] += 1
             return
@@ -436,7 +343,7 @@ class Cluster:
         else:
             self.answer_failure(request, QUEUE_FULL)
 
-    def _leave_parking(self) -> None:
+    def leave_parking(self) -> None:
         """Send those that waited long enough, in order; answer those whose deadline has passed."""
         now = self.turn.tick()
         due, expired = self.parking.leave(now, now - self.op_timeout)
@@ -459,7 +366,7 @@ class Cluster:
     def on_endpoint_up(self, pool: Pool) -> None:
         """A connection has opened."""
         if self.has_parked:
-            self._leave_parking()
+            self.leave_parking()
 
     def on_endpoint_failed(self, pool: Pool) -> None:
         """A connection was lost, or could not be opened."""
@@ -477,7 +384,7 @@ class Cluster:
         if self.has_parked:
             if self.refresher is not None:
                 self.refresher.on_failure()
-            self._leave_parking()
+            self.leave_parking()
         self._retired = [pool for pool in self._retired if not pool.retire()]
         self.subscriptions.tick(now)
 

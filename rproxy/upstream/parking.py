@@ -8,6 +8,9 @@ from collections import Counter
 from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.request import Request
 
+TRAIL_MOST = 1.0
+"""Seconds that requests of a slot wait for those before them that its former owner has yet to redirect."""
+
 
 def _order(request: Request) -> tuple[float, bool]:
     return request.started, not request.was_sent  # all that come in one turn start at once

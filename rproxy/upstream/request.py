@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from rproxy.metrics.counters import CommandStats
 from rproxy.upstream.sink import Sink
 
+LOST_ONCE = 64
+"""Added to the hops of a read that was lost in flight: it is sent again once."""
+
 
 @dataclass(slots=True)
 class Request:

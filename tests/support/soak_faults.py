@@ -181,9 +181,11 @@ def _talk_nonsense(stage: Stage) -> Lost:
 
 
 def _flood(stage: Stage) -> Lost:
+    """A long pipeline, whose replies are taken as they come: the relays need the time of this process too."""
+    wanted = b"$-1\r\n" * 20_000
     with RawClient(stage.proxy.port) as client:
-        replies = client.pipeline([("GET", f"flood:{number}") for number in range(20_000)])
-    assert replies == [b"$-1\r\n"] * 20_000
+        client.send(b"".join(pack("GET", f"flood:{number}") for number in range(20_000)))
+        assert client.stream.read(len(wanted)) == wanted
     return ()
 
 

@@ -127,6 +127,9 @@ class LimitsConfig(Section):
     max_argument_size: Size = 512 * 1024**2
     """Bytes of one argument."""
 
+    max_command_size: Size = 1024**3
+    """Bytes of one command that has to be there whole before it is sent, as several keys or a transaction have to."""
+
     max_inline_size: Size = 64 * 1024
     """Bytes of one inline command."""
 

@@ -1,4 +1,4 @@
-"""Commands whose last argument is large: handed to their node as it comes from the client, on a leased connection.
+"""Commands with a large argument: handed to their node as they come from the client, on a leased connection.
 
 A shared connection would be held up by a client that is slow to send. Earlier commands have been answered before, and
 the next one waits, as with every pinned connection. Once begun, a command cannot be sent elsewhere: so a small one asks
@@ -16,13 +16,15 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
 from rproxy.resp import encode
-from rproxy.resp.wire import Chunk, RequestScanner
+from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
 from rproxy.topology.redirection import RedirectionKind, classify
 from rproxy.upstream.failure import BROKEN_OFF, LOST, TIMEOUT
 from rproxy.upstream.pinned import PinnedConnection
 from rproxy.upstream.pinned_call import PinnedCall
 from rproxy.upstream.sink import Sink
 
+LARGE = 1024**2
+"""Bytes from which on an argument is handed on as it comes."""
 ROOM = 4 * 1024**2
 """Bytes that may wait for the node before no more is read from the client."""
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
@@ -35,21 +37,71 @@ def begin_upload(
 ) -> Upload | None:
     """Begin with the command that ``scanner`` is in the middle of; ``None`` if it has to be there whole.
 
-    It can be handed on if it writes one key, its last argument alone is missing, and nothing stands in its way.
+    It can be handed on if it writes one key, which has come, and nothing stands in its way.
     """
-    if scanner.missing() != 1 or scanner.argc < 2 or not session.is_plain:
+    if scanner.missing() < 1 or scanner.argc < 2 or not session.is_plain:
         return None
     spec: CommandSpec | None = scanner.find(context.commands)
-    if spec is None or not (spec.has_fixed_keys and spec.is_plain and spec.is_write and spec.first_key == 1):
+    if spec is None or not (spec.has_fixed_keys and spec.is_plain and spec.is_write):
         return None
+    count = scanner.argc + scanner.missing()
     key = scanner.arg(1)
     route = context.only_route or context.route_of(key)
-    if route is None or not route.is_direct or not spec.least <= scanner.argc + 1 <= spec.most:
+    if not spec.first_key == spec.last_key_of(count) == 1 or route is None or not route.is_direct:
+        return None
+    if not spec.least <= count <= spec.most:
         return None
     session.last_command = spec
-    upload = Upload(context, session, sink, open_place(), spec, route, key, scanner.slot(1), scanner.needed)
+    upload = Upload(context, session, sink, open_place(), spec, route, key, scanner)
     upload.begin()
     return upload
+
+
+class Behind:
+    """The arguments behind a large one: small ones are given on when all have come, or when another large one follows.
+
+    ``count`` is how many are to come, ``error`` what is wrong with them.
+    """
+
+    def __init__(self, scanner: RequestScanner) -> None:
+        self.count = scanner.missing() - 1
+        self._scanner = RequestScanner()
+        self._scanner.max_argument_size = scanner.max_argument_size
+        self._scanner.max_arguments = scanner.max_arguments
+        self._given = b"", 0
+        self._begin()
+
+    @property
+    def error(self) -> bytes:
+        """See ``RequestScanner``."""
+        return self._scanner.error
+
+    def _begin(self) -> None:
+        # They are scanned as a command of their own.
+        self._scanner.restart()
+        self._head = b"*%d\r\n" % self.count
+        self._held = bytearray(self._head)
+
+    def take(self, chunk: Chunk, start: int, end: int) -> tuple[int, int]:
+        """Take of ``chunk[start:end]``: the status of the scan, and how many bytes were used up."""
+        scanner, held, seen = self._scanner, self._held, len(self._held)
+        held += chunk[start:end]
+        status = scanner.next(held, 0, len(held))
+        self._given = b"", 0
+        if status == COMMAND:
+            used = scanner.consumed - seen
+            self._given = bytes(scanner.chunk[scanner.base + len(self._head) : scanner.base + scanner.size]), 0
+            self.count = 0
+            return status, used
+        if status == NEED_MORE and scanner.needed > LARGE and scanner.missing() > 0:
+            self._given = bytes(held[len(self._head) :]), scanner.needed - len(held)
+            self.count = scanner.missing() - 1
+            self._begin()
+        return status, end - start
+
+    def given(self) -> tuple[bytes, int]:
+        """What goes on to the node of what was taken, and how many bytes of another large argument follow."""
+        return self._given
 
 
 class Upload:
@@ -64,8 +116,7 @@ class Upload:
         spec: CommandSpec,
         route: BoundRoute,
         key: bytes,
-        slot: int,
-        size: int,
+        scanner: RequestScanner,
     ) -> None:
         self.takes = False
         self._cluster = route.cluster
@@ -73,14 +124,15 @@ class Upload:
         self._sink = sink
         self._token = token
         self._stats = self._cluster.stats_of(spec) if context.counts_commands else None
-        self._rest = size
+        self._large = scanner.needed
+        self._behind = Behind(scanner)
         self._whole_at = 0.0
         self._answer = b""
         self._connection: PinnedConnection | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._call = PinnedCall(
             self._cluster,
-            slot,
+            scanner.slot(1),
             lambda: encode.command([b"EXISTS", key]),
             self._on_found,
             is_resp3=session.protocol == 3,
@@ -93,7 +145,7 @@ class Upload:
     @property
     def is_whole(self) -> bool:
         """Whether every byte of the command has come."""
-        return self._rest == 0
+        return self._large == 0 and self._behind.count == 0
 
     def begin(self) -> None:
         """Have the earlier commands answered, then look for the node."""
@@ -102,21 +154,49 @@ class Upload:
 
     def take(self, chunk: Chunk, start: int, end: int) -> int:
         """Take more of the command from ``chunk[start:end]``; the position up to where it was used up."""
-        if not self.takes or self.is_whole:
-            return start
-        size = min(self._rest, end - start)
-        self._rest -= size
-        connection = self._connection
-        if connection is not None:
-            connection.outbox.append(chunk, start, start + size)
-            connection.turn.mark(connection)
-            backlog = connection.transport.backlog() if connection.transport is not None else 0
-            if not self.is_whole and connection.outbox.unsent() + backlog > ROOM and self._session.client is not None:
-                self._session.client.pause()
-                connection.call_when_sent(self._read_on)
-        if self.is_whole:
+        position = start
+        while position < end and self.takes and not self.is_whole:
+            if self._large:
+                size = min(self._large, end - position)
+                self._large -= size
+                self._hand_on(chunk, position, position + size)
+                position += size
+            else:
+                position = self._take_behind(chunk, position, end)
+        if position > start and self.is_whole:
             self._on_whole()
-        return start + size
+        return position
+
+    def _hand_on(self, chunk: Chunk, start: int, end: int) -> None:
+        """Send bytes of the command to the node; the client waits if these are too many."""
+        connection = self._connection
+        if connection is None:
+            return
+        connection.outbox.append(chunk, start, end)
+        connection.turn.mark(connection)
+        backlog = connection.transport.backlog() if connection.transport is not None else 0
+        if not self.is_whole and connection.outbox.unsent() + backlog > ROOM and self._session.client is not None:
+            self._session.client.pause()
+            connection.call_when_sent(self._read_on)
+
+    def _take_behind(self, chunk: Chunk, start: int, end: int) -> int:
+        """Take of what follows the large argument; the position after that."""
+        status, used = self._behind.take(chunk, start, end)
+        if status == MALFORMED:
+            self._refuse(self._behind.error)
+            return end
+        data, self._large = self._behind.given()
+        self._hand_on(data, 0, len(data))
+        return start + used
+
+    def _refuse(self, error: bytes) -> None:
+        """What has come is no RESP: the node gets no more of it, and the client is closed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        self._answer = encode.error("ERR " + error.decode("latin-1"))
+        self._session.quit()
+        self._large = self._behind.count = 0
 
     def _on_found(self, connection: PinnedConnection | None, reply: bytes) -> None:
         """The node is found, or there is none: then what is to come is dropped, and answered with the error."""

@@ -156,12 +156,16 @@ class DownstreamConnection(Connection):
 
     def _on_part(self, scanner: RequestScanner, chunk: Chunk, start: int, end: int) -> int:
         """Keep the beginning of a command, or hand it on if it is large; up to where it is used up."""
-        if scanner.needed > _LARGE and scanner.missing() == 1:
+        if scanner.needed > _LARGE and scanner.missing() > 0:
             self._upload = self._dispatcher.upload(self.session, self.replies, self.replies.open, scanner)
             if self._upload is not None:
                 scanner.restart()
                 self._scanner = None
                 return start
+        if scanner.needed > self.listener.max_command_size:
+            scanner.restart()  # others may have it too
+            self._refuse(b"Protocol error: too big command (see max_command_size)")
+            return end
         self._keep_scanner(scanner)
         return start
 

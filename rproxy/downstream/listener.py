@@ -70,6 +70,7 @@ class Listener:
         self.name = settings.name
         self.settings = settings
         self.max_in_flight = limits.max_in_flight_per_client
+        self.max_command_size = limits.max_command_size
         self.output_limit = limits.output_buffer_limit
         self.max_clients = limits.max_clients
         self.idle_timeout = limits.client_idle_timeout

@@ -12,7 +12,7 @@ from tests.support import figures
 from tests.support.client import RawClient, pack
 from tests.support.load import Load
 from tests.support.memory import Peak
-from tests.support.proxy import Proxy
+from tests.support.proxy import Proxy, config_of
 from tests.support.resharding import move_slots
 from tests.support.waiting import await_true
 
@@ -157,6 +157,58 @@ def set_big(cluster: EmbeddedCluster, proxy: Proxy, size: int, most: int) -> tup
 
 def test_a_large_value_is_written_in_little_memory(cluster: EmbeddedCluster, proxy: Proxy) -> None:
     set_big(cluster, proxy, 96 * MIB, 48 * MIB)
+
+
+def test_so_are_large_arguments_with_others_around_them(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    value = pattern(48 * MIB)
+    commands: list[tuple[tuple[str | bytes, ...], bytes]] = [
+        (("SET", "big", value, "EX", "1000", "GET"), b"$-1\r\n"),
+        (("SET", "big", b"small", "NX"), b"$-1\r\n"),
+        (("HSET", "big:h", "a", value, "b", "2", "c", value), b":3\r\n"),
+        (("RPUSH", "big:l", "1", value, "2"), b":3\r\n"),
+        (("SET", "big:wrong", value, "EX", "soon"), b"-ERR value is not an integer or out of range\r\n"),
+    ]
+    with others(proxy) as load, RawClient(proxy.port, timeout=PATIENCE) as client:
+        load.go_on(0.2)
+        with Peak(proxy.pid) as memory:
+            sending = threading.Thread(target=lambda: [client.send(pack(*command)) for command, _ in commands])
+            sending.start()
+            for _, wanted in commands:
+                assert client.read_reply() == wanted
+            sending.join()
+        assert undisturbed(load)
+        assert memory.growth < 64 * MIB
+        assert client.pipeline([("STRLEN", "big"), ("HSTRLEN", "big:h", "c"), ("HGET", "big:h", "b")]) == [
+            b":%d\r\n" % len(value),
+            b":%d\r\n" % len(value),
+            b"$1\r\n2\r\n",
+        ]
+        assert client.command("LRANGE", "big:l", "2", "2") == b"*1\r\n$1\r\n2\r\n"
+        assert client.pipeline([("EXISTS", "big:wrong"), ("TTL", "big")])[0] == b":0\r\n"
+        client.command("DEL", "big:h", "big:l", "big")
+
+
+def test_a_command_that_goes_wrong_behind_its_large_argument(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    command = pack("SET", "big", pattern(4 * MIB), "EX", "10")
+    with RawClient(proxy.port, timeout=PATIENCE) as client, RawClient(proxy.port) as other:
+        client.send(command.replace(b"$2\r\nEX", b":2\r\nEX"))
+        assert client.read_to_end() == b"-ERR Protocol error: expected '$', got ':'\r\n"
+        assert other.command("EXISTS", "big") == b":0\r\n"
+        await_true(lambda: proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == 0)
+
+
+def test_what_has_to_be_there_whole_is_bounded(cluster: EmbeddedCluster) -> None:
+    config = config_of(cluster.seeds)
+    config["listeners"][0]["limits"] = {"max_command_size": "8MiB"}
+    refused = b"-ERR Protocol error: too big command (see max_command_size)\r\n"
+    with Proxy(config=config) as proxy:
+        for before in (b"", pack("MULTI")):
+            with RawClient(proxy.port, timeout=PATIENCE) as client:
+                client.send(before + pack("MSET", "{m}a", "1", "{m}b", b"x" * 9 * MIB)[:1000])
+                assert client.read_to_end().removeprefix(b"+OK\r\n") == refused
+        with RawClient(proxy.port, timeout=PATIENCE) as client:
+            assert client.command("MSET", "{m}a", "1", "{m}b", b"x" * 7 * MIB) == b"+OK\r\n"
+            assert client.command("SET", "big", b"x" * 9 * MIB) == b"+OK\r\n"
 
 
 @figures.whole_suite

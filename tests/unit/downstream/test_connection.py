@@ -552,13 +552,31 @@ async def test_a_large_command_leaves_on_a_connection_of_its_own_between_its_nei
     assert (b"SET", b"b", VALUE) in nodes[0].received
 
 
-async def test_a_command_with_more_behind_its_large_argument_comes_whole(
+@pytest.mark.parametrize("piece", [1, 3, 10**9])
+async def test_what_follows_a_large_argument_is_handed_on_too(
+    make: Callable[..., Downstream], nodes: list[FakeNode], piece: int
+) -> None:
+    command = ("HSET", "b", "x", VALUE, "y", "1", "z", VALUE, "end", "2")
+    nodes[0].answers["HSET"] = b":4\r\n"
+    client = await make().client()
+    data = pack(*command) + pack("PING")
+    tail = len(data) - 40
+    client.send(data[:tail])
+    for first in range(tail, len(data), piece):
+        client.send(data[first : first + piece])
+        await asyncio.sleep(0)
+    assert [await client.reply(), await client.reply()] == [b":4\r\n", b"+PONG\r\n"]
+    wanted = tuple(each if isinstance(each, bytes) else each.encode() for each in command)
+    assert [said for said in nodes[0].received if said[0] == b"HSET"] == [wanted]
+
+
+async def test_what_is_no_good_behind_a_large_argument_reaches_no_node(
     make: Callable[..., Downstream], nodes: list[FakeNode]
 ) -> None:
     client = await make().client()
-    client.send(pack("SET", "b", VALUE, "EX", "10"))
-    assert await client.reply() == b"+OK\r\n"
-    assert [command[0] for command in nodes[0].received] == [b"SET"]
+    client.send(pack("SET", "b", VALUE, "EX", "10").replace(b"$2\r\nEX", b":2\r\nEX"))
+    assert await client.rest() == b"-ERR Protocol error: expected '$', got ':'\r\n"
+    assert b"SET" not in [said[0] for said in nodes[0].received]
 
 
 @pytest.mark.parametrize(

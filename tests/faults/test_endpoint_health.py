@@ -145,7 +145,12 @@ def test_reads_avoid_a_replica_that_is_loading(cluster: EmbeddedCluster) -> None
     config = config_of(
         cluster.seeds,
         settings={"read_policy": "prefer_replica"},
-        cluster={"health_checks": {"interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1}},
+        cluster={
+            "health_checks": {"interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1},
+            # A map that was asked for just now would leave out the replica until it has loaded.
+            "cluster_refresh_rate": "1h",
+            "failure_refresh_threshold": 0,
+        },
     )
     replica.call("CONFIG", "SET", "key-load-delay", "20000", "loading-process-events-interval-bytes", "1024")
     with Proxy(config=config) as proxy, Load(proxy.port, [[key] for key in KEYS], reads) as load:

@@ -14,8 +14,8 @@ from enum import Enum
 
 from rproxy.topology.redirection import RedirectionKind
 
-DEBOUNCE = 0.1
-"""Seconds between two refreshes at least, whatever happens."""
+DEBOUNCE = 0.05
+"""Seconds between two refreshes at least, whatever happens: a promotion is to be noticed within twice as much."""
 RETRY_FIRST = 0.1
 RETRY_MOST = 1.0
 """Seconds after a refresh that found no usable answer: doubled from the first to the most."""

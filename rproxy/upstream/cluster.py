@@ -194,9 +194,12 @@ class Cluster:
         return index >= len(self._shards) or self._shards[index].writer.is_down()
 
     def known_endpoints(self) -> list[Endpoint]:
-        """The topology's endpoints, those that are up and healthy first."""
+        """The topology's endpoints, those that are up and healthy first: before all replicas of a primary that is down,
+        since who takes its place is the first to know.
+        """
         down = {pool.endpoint for pool in self._pools.values() if pool.is_down() or pool.is_unhealthy}
-        return sorted(self.topology.endpoints(), key=lambda endpoint: endpoint in down)
+        heirs = {replica for shard in self.topology.shards if shard.primary in down for replica in shard.replicas}
+        return sorted(self.topology.endpoints(), key=lambda endpoint: (endpoint in down, endpoint not in heirs))
 
     def replica_connections(self, affinity: int) -> list[UpstreamConnection]:
         """A connection to every replica, as far as it is up and healthy: for commands that act on nodes."""
@@ -355,6 +358,12 @@ class Cluster:
                 self.answer_failure(request, UNREACHABLE, reason=self.trouble(request.slot, request.is_read))
         for request in due:
             self.submit(request)
+
+    def try_again(self) -> None:
+        """Let all that wait try at once, be it their time or not: something has changed."""
+        if self.has_parked:
+            self.parking.hurry()
+            self.leave_parking()
 
     def trouble(self, slot: int, is_read: bool) -> str:
         """Why requests of ``slot`` are not taken, as far as it is known, in a few words."""

@@ -54,6 +54,11 @@ class Parking:
         self._slots[request.slot] += 1
         return True
 
+    def hurry(self) -> None:
+        """Let everyone be due at once."""
+        for request in self._line:
+            request.not_before = 0.0
+
     def leave(self, now: float, expired_before: float) -> tuple[list[Request], list[Request]]:
         """Take out those that are due, in order, and those begun before ``expired_before``: ``(due, expired)``.
 

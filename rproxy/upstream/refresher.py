@@ -188,6 +188,7 @@ class Refresher:
         if view.topology != self._cluster.topology:
             log.info("cluster %s: %s", self._cluster.name, _summary(view.topology))
             self._cluster.swap(view.topology)
+            self._cluster.try_again()
             if self.on_topology is not None:
                 self.on_topology()
 

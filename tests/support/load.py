@@ -31,6 +31,11 @@ def set_and_get(key: str, number: int) -> list[Pipeline]:
     return [[(("SET", key, str(number)), b"OK"), (("GET", key), b"%d" % number)]]
 
 
+def add_and_look(key: str, number: int) -> list[Pipeline]:
+    """One write that no later one covers, so that a missing one shows in the end, and one read."""
+    return [[(("SADD", key, str(number)), 1), (("SISMEMBER", key, str(number)), 1)]]
+
+
 def several_keys(key: str, number: int) -> list[Pipeline]:
     """Commands of several keys of one slot, and one of one key."""
     first, second, value = f"{{{key}}}a", f"{{{key}}}b", str(number)

@@ -370,3 +370,12 @@ async def test_its_description_names_endpoints_roles_and_failures(start_node: An
     assert (down["address"], down["role"], down["state"], down["connections"]) == ("127.0.0.1:1", "replica", "down", 0)
     assert down["failure"]
     assert upstream.cluster.known_endpoints() == [primary.endpoint, NOWHERE]
+
+
+async def test_of_a_primary_that_is_down_the_replicas_are_known_first(start_node: Any, make_upstream: Any) -> None:
+    """One of them takes its place, and is the first to know."""
+    other, replica = await start_node(), await start_node()
+    upstream = make_upstream(topology_of((other.endpoint,), (NOWHERE, replica.endpoint)))
+    upstream.send("SET", "b", "1", slot=16383)
+    await upstream.until(lambda: upstream.cluster.traffic.failed)
+    assert upstream.cluster.known_endpoints() == [replica.endpoint, other.endpoint, NOWHERE]

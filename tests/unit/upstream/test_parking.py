@@ -30,6 +30,16 @@ def test_a_request_that_is_not_due_keeps_back_its_slot_alone() -> None:
     assert not parking.holds(1)
 
 
+def test_all_can_be_made_due_at_once() -> None:
+    parking = Parking(10)
+    waiting = [request(1, not_before=5.0), request(1), request(2, not_before=9.0)]
+    for each in waiting:
+        parking.add(each)
+    assert parking.leave(1.0, -1.0) == ([], [])
+    parking.hurry()
+    assert parking.leave(1.0, -1.0) == (waiting, [])
+
+
 def test_requests_past_their_deadline_are_told_apart() -> None:
     parking = Parking(10)
     old, young = request(1, started=1.0), request(1, started=9.0)

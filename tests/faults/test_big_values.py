@@ -19,6 +19,8 @@ from tests.support.waiting import await_true
 MIB = 2**20
 PATIENCE = 120.0
 PIECE = 65536
+LATE = 0.05
+"""Seconds that one command in a hundred of other clients may take meanwhile."""
 GIVEN_UP = "rproxy_downstream_connections_given_up_total"
 
 
@@ -88,7 +90,7 @@ def test_a_very_large_value_is_read_in_little_memory(cluster: EmbeddedCluster, p
     load, memory = get_big(cluster, proxy, 256 * MIB, 64 * MIB)
     figures.note("values of 256 MB", "memory, read", f"{memory.growth / MIB:.0f} MiB")
     figures.note("values of 256 MB", "99th percentile of other clients, read", f"{worst_percent(load) * 1000:.0f} ms")
-    assert worst_percent(load) < 0.5
+    assert worst_percent(load) < LATE
 
 
 def test_large_replies_keep_their_order_whatever_is_between(cluster: EmbeddedCluster, proxy: Proxy) -> None:
@@ -218,7 +220,7 @@ def test_a_very_large_value_is_written_in_little_memory(cluster: EmbeddedCluster
     figures.note(
         "values of 256 MB", "99th percentile of other clients, written", f"{worst_percent(load) * 1000:.0f} ms"
     )
-    assert worst_percent(load) < 0.5
+    assert worst_percent(load) < LATE
 
 
 def test_half_a_large_command_is_never_executed_and_holds_up_nobody(cluster: EmbeddedCluster, proxy: Proxy) -> None:

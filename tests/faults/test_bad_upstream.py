@@ -6,7 +6,7 @@ import pytest
 
 from rproxy.resp import encode
 from rproxy.topology.slots import hash_slot
-from rproxy.upstream.cluster import HOP_LIMIT
+from rproxy.upstream.following import HOP_LIMIT
 from tests.support import figures
 from tests.support.background import Background
 from tests.support.client import RawClient, pack

@@ -14,6 +14,7 @@ from rproxy.dispatch.context import Context
 from rproxy.dispatch.placement import Place, place_of
 from rproxy.dispatch.session import Session
 from rproxy.resp import encode
+from rproxy.topology.redirection import RedirectionKind
 from rproxy.upstream.failure import LOST
 from rproxy.upstream.pinned import PinnedConnection
 from rproxy.upstream.pinned_call import PinnedCall
@@ -24,7 +25,8 @@ Answered = Callable[[bytes], None]
 WATCH_INSIDE = encode.error("ERR WATCH inside MULTI is not allowed")
 OTHER_SLOT_THAN_WATCHED = encode.error("CROSSSLOT Keys in request don't hash to the slot of the watched keys")
 _UNWATCH = encode.command([b"UNWATCH"])
-_MOVED = (b"-MOVED ", b"-ASK ", b"-TRYAGAIN ")
+_UNSERVED = tuple(b"-%b " % kind.name.encode() for kind in RedirectionKind)
+"""How a node begins to say that it does not serve the keys, now or any more."""
 
 
 class Watch:
@@ -88,7 +90,7 @@ def execute_watched(session: Session, watch: Watch, data: bytes, replies: int, a
 
 def _has_moved(answers: list[bytes]) -> bool:
     """Whether the keys have left the node since they were watched: then nobody knows whether they changed."""
-    return answers[-1][:1] == b"-" and any(answer.startswith(_MOVED) for answer in answers)
+    return answers[-1][:1] == b"-" and any(answer.startswith(_UNSERVED) for answer in answers)
 
 
 def _null(session: Session) -> bytes:

@@ -39,6 +39,15 @@ async def test_keys_that_moved_after_they_were_watched_lose_the_transaction(
     assert nodes[1].received == []
 
 
+@pytest.mark.parametrize("line", [b"-CLUSTERDOWN Hash slot not served\r\n", b"-READONLY no\r\n"])
+async def test_so_do_keys_whose_node_serves_them_no_more(
+    dispatch: Dispatch, nodes: list[FakeNode], line: bytes
+) -> None:
+    await dispatch.call("WATCH", "b")
+    nodes[0].answers |= {"SET": line, "INCR": line, "EXEC": ABORTED}
+    assert await execute(dispatch) == b"*-1\r\n"
+
+
 async def test_a_lost_watch_loses_the_transaction(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
     await dispatch.call("WATCH", "b")
     nodes[0].peers[0].close()

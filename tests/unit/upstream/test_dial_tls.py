@@ -78,6 +78,22 @@ async def test_the_certificate_is_for_the_host_or_the_name_that_is_told(
             await dial(node.endpoint, [], 5.0, tls)
 
 
+@pytest.mark.parametrize(
+    ("keys", "shown"), [({"server_name": "redis.example.com"}, "redis.example.com"), ({}, "localhost")]
+)
+async def test_the_name_is_shown_to_the_node(
+    start_node: Any, authority: Authority, keys: dict[str, str], shown: str
+) -> None:
+    """Server Name Indication (RFC 6066): a node, or what stands before it, may choose its certificate by it."""
+    seen: list[str | None] = []
+    context = authority.server_context(authority.sign("node", [shown]))
+    context.sni_callback = lambda _socket, name, _context: seen.append(name)
+    node = await start_node(tls=context)
+    where = Endpoint("localhost", node.endpoint.port)
+    (await dial(where, [[b"READONLY"]], 5.0, trusting(authority, **keys))).close()
+    assert seen == [shown]
+
+
 async def test_without_verification_anybody_will_do(start_node: Any, authority: Authority) -> None:
     node = await start_node({"GET": echo}, authority.server_context(authority.sign("node", ["elsewhere"], days=-1)))
     tls = Certificates(ClientTlsConfig(verify=False), "cluster main")

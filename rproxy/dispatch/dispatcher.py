@@ -28,6 +28,8 @@ from rproxy.upstream.sink import Sink
 SLOW = 16
 """What a command costs that leaves the fast path, beside its arguments; one on the fast path costs 1."""
 _SLOW = SLOW
+_HTTP = (b"POST", b"HOST:")
+"""Names that a browser would send which was led here: no client of Redis says them, and the body may be commands."""
 
 
 class Dispatcher:
@@ -159,6 +161,9 @@ class Dispatcher:
                 spec = resolve(self._commands, args)
             check_arity(spec, len(args))
         except CommandError as refused:
+            if spec is None and args[0].upper() in _HTTP:
+                _turn_away(session, sink, token)
+                return
             if spec is None:
                 self.context.catalog.miss()
             line = refusal(spec, session, refused.line)
@@ -174,3 +179,11 @@ class Dispatcher:
         """Take a command to its gates, and to its plan."""
         if command.session.is_plain or not stop(command, self.context):
             handle_whole(command, self.context)
+
+
+def _turn_away(session: Session, sink: Sink, token: int) -> None:
+    """Close a client that speaks HTTP, without a word, as ``securityWarningCommand`` in Redis's ``server.c`` does."""
+    if session.client is not None:
+        session.client.on_no_resp()
+    session.quit()
+    sink.deliver(token, b"", 0, 0)

@@ -106,6 +106,9 @@ class Client(Protocol):
     def push(self, data: bytes) -> None:
         """Send ``data``, one whole push message, between replies. A client that does not take them is closed."""
 
+    def on_no_resp(self) -> None:
+        """What it sends is no RESP: it is counted as one of those, and will be closed."""
+
     def figures(self) -> tuple[int, int, int]:
         """The seconds since it was heard of, and the bytes that wait to be executed, and to be sent to it."""
 

@@ -430,10 +430,14 @@ class DownstreamConnection(Connection):
 
     def _refuse(self, error: bytes) -> None:
         """Answer a malformed stream, after the replies of the commands before it, and close."""
-        self.listener.protocol_errors += 1
+        self.on_no_resp()
         line = encode.error("ERR " + error.decode("latin-1"))
         self.replies.deliver(self.replies.open(), line, 0, len(line))
         self.finish()
+
+    def on_no_resp(self) -> None:
+        """See ``dispatch.session.Client``."""
+        self.listener.protocol_errors += 1
 
     def finish(self) -> None:
         """Take no more commands; close when the last reply has been sent."""

@@ -167,6 +167,18 @@ async def test_a_malformed_stream_is_refused_after_the_replies_before_it(
     assert nodes[0].count("SET") == 0
 
 
+@pytest.mark.parametrize("head", [b"POST / HTTP/1.1\r\n", b"Host: localhost:6379\r\n", pack("post", "/")])
+async def test_who_speaks_http_is_closed_before_the_body_is_executed(
+    make: Callable[..., Downstream], nodes: list[FakeNode], head: bytes
+) -> None:
+    downstream = make()
+    client = await downstream.client()
+    client.send(pack("PING") + head + b"\r\nSET b never\r\n")
+    assert await client.rest() == b"+PONG\r\n"
+    assert downstream.listener.protocol_errors == 1
+    assert nodes[0].count("SET") == 0
+
+
 @pytest.mark.parametrize(
     ("limits", "data", "error"),
     [

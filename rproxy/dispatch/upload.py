@@ -213,6 +213,7 @@ class Upload:
             self._session.client.read_on()
 
     def _on_whole(self) -> None:
+        self.takes = False  # what follows waits with the client, not here
         self._whole_at = self._cluster.turn.tick()
         if self._answer:
             self._finish(self._answer)

@@ -564,6 +564,29 @@ async def test_a_large_command_leaves_on_a_connection_of_its_own_between_its_nei
     assert (b"SET", b"b", VALUE) in nodes[0].received
 
 
+async def test_what_follows_a_large_command_is_not_read_far_ahead_of_its_reply(
+    make: Callable[..., Downstream], nodes: list[FakeNode]
+) -> None:
+    downstream = make()
+    client = await downstream.client()
+    is_open = asyncio.Event()
+
+    async def when_open(_command: Command) -> bytes:
+        await is_open.wait()
+        return b"+OK\r\n"
+
+    nodes[0].answers["SET"] = when_open
+    follower = b"y" * 4 * len(VALUE)
+    client.send(pack("SET", "b", VALUE) + pack("SET", "b", follower))
+    await nodes[0].heard("SET")
+    connection = await downstream.connection()
+    await downstream.until(lambda: connection.is_throttled)
+    assert connection.filled < len(follower) / 2
+    is_open.set()
+    assert [await client.reply(), await client.reply()] == [b"+OK\r\n"] * 2
+    assert nodes[0].received[-1] == (b"SET", b"b", follower)
+
+
 @pytest.mark.parametrize("piece", [1, 3, 10**9])
 async def test_what_follows_a_large_argument_is_handed_on_too(
     make: Callable[..., Downstream], nodes: list[FakeNode], piece: int

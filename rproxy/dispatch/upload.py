@@ -1,9 +1,9 @@
 """Commands with a large argument: handed to their node as they come from the client, on a leased connection.
 
 A shared connection would be held up by a client that is slow to send. Earlier commands have been answered before, and
-the next one waits, as with every pinned connection. Once begun, a command cannot be sent elsewhere: so a small one asks
-for the node that serves its key first, and follows redirections. A client that leaves in the middle closes the
-connection: the node never executes half a command.
+the next one waits, as with every pinned connection. Once begun, a command that is too large to be kept cannot be sent
+elsewhere: so a small one asks for the node that serves its key first, and follows redirections. A client that leaves
+in the middle closes the connection: the node never executes half a command.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
 from rproxy.resp import encode
 from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
-from rproxy.topology.redirection import RedirectionKind, classify
+from rproxy.topology.redirection import Redirection, RedirectionKind, classify
 from rproxy.upstream.failure import BROKEN_OFF, LOST, TIMEOUT
 from rproxy.upstream.pinned import PinnedConnection
 from rproxy.upstream.pinned_call import PinnedCall
@@ -27,6 +27,8 @@ LARGE = 1024**2
 """Bytes from which on an argument is handed on as it comes."""
 ROOM = 4 * 1024**2
 """Bytes that may wait for the node before no more is read from the client."""
+KEPT = 4 * 1024**2
+"""Bytes of a command up to which it is kept until its node has answered, so that it can follow its slot."""
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
 """A slot that a node imports is served to who says so; any other command does not mind."""
 _MOVED = encode.error("TRYAGAIN the slot moved while the command was on its way: it was not executed")
@@ -126,13 +128,15 @@ class Upload:
         self._stats = self._cluster.stats_of(spec) if context.counts_commands else None
         self._large = scanner.needed
         self._behind = Behind(scanner)
+        self._slot = scanner.slot(1)
+        self._kept: bytearray | None = bytearray()
         self._whole_at = 0.0
         self._answer = b""
         self._connection: PinnedConnection | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._call = PinnedCall(
             self._cluster,
-            scanner.slot(1),
+            self._slot,
             lambda: encode.command([b"EXISTS", key]),
             self._on_found,
             is_resp3=session.protocol == 3,
@@ -174,6 +178,10 @@ class Upload:
             return
         connection.outbox.append(chunk, start, end)
         connection.turn.mark(connection)
+        if self._kept is not None:
+            self._kept += chunk[start:end]
+            if len(self._kept) > KEPT:
+                self._kept = None
         backlog = connection.transport.backlog() if connection.transport is not None else 0
         if not self.is_whole and connection.outbox.unsent() + backlog > ROOM and self._session.client is not None:
             self._session.client.pause()
@@ -226,30 +234,49 @@ class Upload:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        place = str(connection.pins.pool.endpoint)
+        place = connection.pins.pool.endpoint
+        redirection: Redirection | None = None
         if replies is None:
             failure = LOST if self.is_whole else BROKEN_OFF
-            answer = self._cluster.counted_line(failure, place, connection.reason)
+            answer = self._cluster.counted_line(failure, str(place), connection.reason)
         else:
-            answer = self._followed(replies[-1], connection)
+            answer = replies[-1]
+            is_error = self._cluster.follows_redirections and answer[:1] == b"-"
+            redirection = classify(answer, place) if is_error else None
+        if redirection is not None and redirection.kind.has_target:
+            self._learn(redirection)
+            answer = _MOVED
         if not self.is_whole:
             connection.close()
             self._answer = answer
             self._read_on()
             return
         connection.pins.give_back(connection)
-        self._finish(answer)
+        if redirection is not None and self._kept is not None:
+            self._send_again(bytes(self._kept))
+        else:
+            self._finish(answer)
 
-    def _followed(self, reply: bytes, connection: PinnedConnection) -> bytes:
-        """The reply for the client: a redirection is followed by the next command, not by this one."""
-        endpoint = connection.pins.pool.endpoint
-        redirection = classify(reply, endpoint) if self._cluster.follows_redirections and reply[:1] == b"-" else None
-        if redirection is None or not redirection.kind.has_target:
-            return reply
+    def _learn(self, redirection: Redirection) -> None:
+        """Know where the slot is now."""
         self._cluster.redirections[redirection.kind.value] += 1
         if redirection.kind is RedirectionKind.MOVED:
             self._cluster.move_slot(redirection.slot, redirection.endpoint)
-        return _MOVED
+
+    def _send_again(self, data: bytes) -> None:
+        """Send the command, which was not executed, to where its slot is now, and wherever that leads."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+        def answered(connection: PinnedConnection | None, reply: bytes) -> None:
+            if connection is not None:
+                connection.pins.give_back(connection)
+            self._finish(reply)
+
+        self._cluster.retries += 1
+        is_resp3, patience = self._session.protocol == 3, self._cluster.op_timeout
+        self._call = PinnedCall(self._cluster, self._slot, lambda: data, answered, is_resp3=is_resp3, patience=patience)
+        self._call.start()
 
     def _on_timeout(self) -> None:
         connection, self._connection = self._connection, None

@@ -11,6 +11,7 @@ import pytest
 from rproxy.acl.rules import user_of
 from rproxy.acl.users import Users
 from rproxy.dispatch.dispatcher import SLOW
+from rproxy.dispatch.upload import KEPT
 from rproxy.downstream import connection as downstream_connection
 from rproxy.downstream.connection import SHARE
 from rproxy.resp import encode
@@ -551,6 +552,7 @@ async def test_replies_of_rproxys_own_stop_a_batch_too(make: Callable[..., Downs
 # -- large commands
 
 VALUE = b"v" * 3_000_000
+TOO_LARGE_TO_KEEP = b"v" * (KEPT + 1)
 
 
 async def test_a_large_command_leaves_on_a_connection_of_its_own_between_its_neighbours(
@@ -626,9 +628,28 @@ async def test_an_error_after_a_large_command_is_the_clients_and_a_move_is_learn
 ) -> None:
     nodes[0].answers["SET"] = answer.replace(b"%b", str(nodes[1].endpoint).encode())
     client = await make().client()
-    assert await client.call("SET", "b", VALUE) == reply
+    assert await client.call("SET", "b", TOO_LARGE_TO_KEEP) == reply
     assert await client.call("GET", "b") == b"$1\r\nb\r\n"
     assert nodes[1].count("GET") == (1 if answer.startswith(b"-MOVED") else 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "where", "before"),
+    [(b"-MOVED 3300 %b\r\n", 1, b"CLIENT"), (b"-ASK 3300 %b\r\n", 1, b"ASKING"), (b"-CLUSTERDOWN no\r\n", 0, b"SET")],
+)
+async def test_a_large_command_that_can_be_kept_follows_its_slot(
+    make: Callable[..., Downstream], nodes: list[FakeNode], answer: bytes, where: int, before: bytes
+) -> None:
+    downstream = make()
+    refusal = answer.replace(b"%b", str(nodes[1].endpoint).encode())
+    nodes[0].answers["SET"] = refusal if where else [refusal, b"+OK\r\n"]
+    client = await downstream.client()
+    client.send(pack("SET", "b", VALUE, "EX", "10") + pack("PING"))
+    assert [await client.reply(), await client.reply()] == [b"+OK\r\n", b"+PONG\r\n"]
+    (peer,) = (peer for peer in nodes[where].peers if peer.commands and peer.commands[-1][0] == b"SET")
+    assert peer.commands[-1] == (b"SET", b"b", VALUE, b"EX", b"10")
+    assert peer.commands[-2][0] == before
+    assert downstream.clusters["main"].pinned()[0] == 0
 
 
 async def test_a_large_command_whose_node_is_lost_was_not_executed_and_the_next_one_is_understood(

@@ -18,6 +18,7 @@ cdef class Pool:
     cdef double _down_until
     cdef int _failures
     cdef object _gate
+    cdef bint _is_down
     cdef public str failure
     cdef readonly object state
     cdef public bint is_unhealthy

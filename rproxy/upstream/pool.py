@@ -62,6 +62,7 @@ class Pool:
         "_down_until",
         "_failures",
         "_gate",
+        "_is_down",
         "_lanes",
         "_size",
         "cluster",
@@ -90,7 +91,7 @@ class Pool:
         self._down_until = 0.0
         self._failures = 0
         self.failure = ""
-        self.state = PoolState.UP
+        self._set_state(PoolState.UP)
         self.is_unhealthy = cluster.health.is_unhealthy(endpoint)
         """Whether reads should go to another endpoint (``upstream.health``)."""
         rate = cluster.settings.connection_rate_limit_per_sec
@@ -109,7 +110,7 @@ class Pool:
 
     def is_down(self) -> bool:
         """Whether the last attempt to reach the endpoint failed, and the next is not due or has not succeeded."""
-        return self.state is PoolState.DOWN
+        return self._is_down
 
     @property
     def is_retired(self) -> bool:
@@ -117,8 +118,9 @@ class Pool:
         return self.state in (PoolState.RETIRED, PoolState.CLOSED)
 
     def _set_state(self, state: PoolState) -> None:
-        """Move to ``state``, as ``MOVES`` has it."""
+        """Be in ``state``, which ``MOVES`` leads to."""
         self.state = state
+        self._is_down = state is PoolState.DOWN  # every read under a policy that may choose asks for it
 
     def _find(self, affinity: int) -> UpstreamConnection | None:
         """The session's connection where it is not the only one of its lane, or has yet to be opened."""
@@ -194,7 +196,7 @@ class Pool:
         except DialError as error:
             self.traffic.failed += 1
             reason = str(error)
-            if isinstance(error, RefusedError) and self.state is PoolState.DOWN and self.failure != reason:
+            if isinstance(error, RefusedError) and self._is_down and self.failure != reason:
                 self._log_failure(reason)
             connection.on_lost(reason)
             return
@@ -207,7 +209,7 @@ class Pool:
         connection.was_open = True
         self._failures = 0
         self.failure = ""
-        if self.state is PoolState.DOWN:
+        if self._is_down:
             self._set_state(PoolState.UP)
             log.info("cluster %s: %s can be reached again", self.cluster.name, self.endpoint)
         self.traffic.opened += 1
@@ -302,14 +304,12 @@ class Pool:
                 self._let_go(connection)
         if self.connections() or self.pins.count()[0]:
             return False
-        if self.state is not PoolState.CLOSED:
-            self._set_state(PoolState.CLOSED)
+        self._set_state(PoolState.CLOSED)
         return True
 
     def close(self) -> None:
         """Close every connection and end every attempt."""
-        if self.state is not PoolState.CLOSED:
-            self._set_state(PoolState.CLOSED)
+        self._set_state(PoolState.CLOSED)
         for task in self._dials:
             task.cancel()
         self.pins.close()

@@ -69,15 +69,14 @@ class Refresher:
         self._task = self._cluster.turn.loop.create_task(self._run())
 
     def _set_state(self, state: RefresherState) -> None:
-        """Move to ``state``, as ``MOVES`` has it."""
+        """Be in ``state``, which ``MOVES`` leads to."""
         self.state = state
 
     def cancel(self) -> None:
         """Ask no more."""
         if self._task is not None:
             self._task.cancel()
-        if self.state is not RefresherState.STOPPED:
-            self._set_state(RefresherState.STOPPED)
+        self._set_state(RefresherState.STOPPED)
 
     async def stop(self) -> None:
         """Ask no more, and wait until that is so."""

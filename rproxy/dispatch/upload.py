@@ -17,7 +17,7 @@ from rproxy.dispatch.route import BoundRoute
 from rproxy.dispatch.session import Session
 from rproxy.resp import encode
 from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
-from rproxy.topology.redirection import Redirection, RedirectionKind, classify
+from rproxy.topology.redirection import ASKING, Redirection, RedirectionKind, classify
 from rproxy.upstream.failure import BROKEN_OFF, LOST, TIMEOUT
 from rproxy.upstream.pinned import PinnedConnection
 from rproxy.upstream.pinned_call import PinnedCall
@@ -29,8 +29,6 @@ ROOM = 4 * 1024**2
 """Bytes that may wait for the node before no more is read from the client."""
 KEPT = 4 * 1024**2
 """Bytes of a command up to which it is kept until its node has answered, so that it can follow its slot."""
-_ASKING = b"*1\r\n$6\r\nASKING\r\n"
-"""A slot that a node imports is served to who says so; any other command does not mind."""
 _MOVED = encode.error("TRYAGAIN the slot moved while the command was on its way: it was not executed")
 
 
@@ -213,7 +211,9 @@ class Upload:
         if connection is None:
             self._answer = reply
         else:
-            connection.ask(_ASKING, 2, self._on_replies)
+            connection.ask(
+                ASKING, 2, self._on_replies
+            )  # a node that imports the slot wants it, any other does not mind
         self._read_on()
 
     def _read_on(self) -> None:
@@ -243,9 +243,9 @@ class Upload:
             answer = replies[-1]
             is_error = self._cluster.follows_redirections and answer[:1] == b"-"
             redirection = classify(answer, place) if is_error else None
-        if redirection is not None and redirection.kind.has_target:
+        if redirection is not None:
             self._learn(redirection)
-            answer = _MOVED
+            answer = _MOVED if redirection.kind.has_target else answer
         if not self.is_whole:
             connection.close()
             self._answer = answer
@@ -258,7 +258,7 @@ class Upload:
             self._finish(answer)
 
     def _learn(self, redirection: Redirection) -> None:
-        """Know where the slot is now."""
+        """Count the redirection, and know where the slot is now if it says so."""
         self._cluster.redirections[redirection.kind.value] += 1
         if redirection.kind is RedirectionKind.MOVED:
             self._cluster.move_slot(redirection.slot, redirection.endpoint)

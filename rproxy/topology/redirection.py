@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from rproxy.resp import encode
 from rproxy.resp.decode import decode
 from rproxy.topology.announced import announced_endpoint
 from rproxy.topology.slots import SLOT_COUNT
@@ -39,6 +40,8 @@ class RedirectionKind(Enum):
         return self in (RedirectionKind.MOVED, RedirectionKind.ASK)
 
 
+ASKING = encode.command([b"ASKING"])
+"""What a command follows to a node that imports its slot ("ASK redirection" in the cluster specification)."""
 _SCRIPT = re.compile(rb"(?:\*\d+\r\n\$\d+\r\n)?\s*(?:EVAL|FCALL)", re.IGNORECASE)
 _KINDS = {kind.name.encode(): kind for kind in RedirectionKind}
 

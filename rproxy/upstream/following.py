@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rproxy.resp import encode
 from rproxy.topology.redirection import (
+    ASKING,
     Redirection,
     RedirectionKind,
     classify,
@@ -26,7 +27,6 @@ HOP_LIMIT = 5
 RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
-_ASKING = b"*1\r\n$6\r\nASKING\r\n"
 
 
 def follow(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
@@ -115,5 +115,5 @@ def _ask(cluster: Cluster, request: Request, endpoint: Endpoint) -> None:
     if connection is None:
         cluster.park(request, RETRY_DELAY)
         return
-    connection.send(_ASKING, 0, len(_ASKING), DISCARD, 0, None, -1, True)
+    connection.send(ASKING, 0, len(ASKING), DISCARD, 0, None, -1, True)
     connection.resend(request)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rproxy.resp import encode
 from rproxy.resp.wire import Chunk
-from rproxy.topology.redirection import Redirection, RedirectionKind, classify
+from rproxy.topology.redirection import ASKING, Redirection, RedirectionKind, classify
 from rproxy.upstream.failure import LOST, PINS_FULL, TIMEOUT, UNREACHABLE
 from rproxy.upstream.pinned import PinnedConnection, PinsFullError
 from rproxy.upstream.pool import Pool
@@ -25,7 +25,6 @@ RETRY_DELAY = 0.05
 """Seconds before the owner of the slot is looked for again."""
 HOP_LIMIT = 16
 _UNBLOCKED = b":1\r\n"
-_ASKING = b"*1\r\n$6\r\nASKING\r\n"
 _DEMOTED = b"-UNBLOCKED force unblock"
 """How a node lets go of blocked clients when it becomes a replica: they were not served."""
 
@@ -101,7 +100,7 @@ class PinnedCall:
         data = self._request()
         if self._asked_by is not None:
             self._asked_by = None
-            connection.ask(_ASKING + data, 1 + self._replies, self._on_replies)
+            connection.ask(ASKING + data, 1 + self._replies, self._on_replies)
         else:
             connection.ask(data, self._replies, self._on_replies)
         if self._patience is not None:

@@ -28,6 +28,7 @@ def samples_of(worker: Worker) -> list[Sample]:
     for cluster in worker.clusters.values():
         samples += of_cluster(cluster, worker.catalog)
         samples += _of_topology(cluster)
+        samples += _of_health(cluster)
     for cluster in worker.retired:
         samples += of_cluster(cluster, worker.catalog)
     return samples + worker.departed
@@ -90,6 +91,19 @@ def of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
         yield "rproxy_redirections_total", (cluster.name, kind), count
 
 
+def _of_topology(cluster: Cluster) -> Iterator[Sample]:
+    labels = (cluster.name,)
+    yield "rproxy_topology_covered_slots", labels, cluster.topology.covered
+    yield "rproxy_topology_shards", labels, len(cluster.topology.shards)
+    if cluster.refresher is None:
+        return
+    for result, count in cluster.refresher.results.items():
+        yield "rproxy_topology_refreshes_total", (cluster.name, result), count
+    age = cluster.refresher.age()
+    if age is not None:
+        yield "rproxy_topology_age_seconds", labels, age
+
+
 def _of_health(cluster: Cluster) -> Iterator[Sample]:
     labels = (cluster.name,)
     health = cluster.health
@@ -101,17 +115,3 @@ def _of_health(cluster: Cluster) -> Iterator[Sample]:
     yield "rproxy_outlier_detection_ejections_overflow_total", labels, health.overflow
     for result, count in health.checked.items():
         yield "rproxy_health_checks_total", (cluster.name, result), count
-
-
-def _of_topology(cluster: Cluster) -> Iterator[Sample]:
-    labels = (cluster.name,)
-    yield "rproxy_topology_covered_slots", labels, cluster.topology.covered
-    yield "rproxy_topology_shards", labels, len(cluster.topology.shards)
-    yield from _of_health(cluster)
-    if cluster.refresher is None:
-        return
-    for result, count in cluster.refresher.results.items():
-        yield "rproxy_topology_refreshes_total", (cluster.name, result), count
-    age = cluster.refresher.age()
-    if age is not None:
-        yield "rproxy_topology_age_seconds", labels, age

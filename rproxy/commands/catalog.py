@@ -15,7 +15,12 @@ from rproxy.commands.spec import CommandSpec
 LEARNED_MOST = 512
 """Learned commands and subcommands; further ones stay unknown."""
 
-_OF_TABLE = frozenset(spec.name for spec in SPECS)
+HTTP = frozenset({b"POST", b"HOST:"})
+"""Names that a browser would send which was led here, with a body that may be commands; no client of Redis says them.
+
+Who does is closed; nodes do the same, so these never go there, though a Redis 6 lists them as commands.
+"""
+_NOT_LEARNED = frozenset(spec.name for spec in SPECS) | HTTP
 
 
 class Catalog:
@@ -45,9 +50,12 @@ class Catalog:
         return spec.index >= len(SPECS)
 
     def unknown(self, names: Iterable[Any]) -> list[bytes]:
-        """Those of ``names`` that no row of the table has, within the bound; subcommands come with containers."""
+        """Those of ``names`` that may be learned, within the bound: no row of the table has them, and none is HTTP.
+
+        Subcommands come with their containers.
+        """
         commands = (name for name in names if isinstance(name, bytes) and b"|" not in name)
-        return list(islice((name for name in commands if name.upper() not in _OF_TABLE), LEARNED_MOST))
+        return list(islice((name for name in commands if name.upper() not in _NOT_LEARNED), LEARNED_MOST))
 
     def miss(self) -> None:
         """A client sent an unknown command."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rproxy.commands.catalog import HTTP
 from rproxy.commands.lookup import CommandError, check_arity, resolve
 from rproxy.commands.spec import CommandSpec
 from rproxy.dispatch.client_options import sink_of
@@ -28,8 +29,6 @@ from rproxy.upstream.sink import Sink
 SLOW = 16
 """What a command costs that leaves the fast path, beside its arguments; one on the fast path costs 1."""
 _SLOW = SLOW
-_HTTP = (b"POST", b"HOST:")
-"""Names that a browser would send which was led here: no client of Redis says them, and the body may be commands."""
 
 
 class Dispatcher:
@@ -161,7 +160,7 @@ class Dispatcher:
                 spec = resolve(self._commands, args)
             check_arity(spec, len(args))
         except CommandError as refused:
-            if spec is None and args[0].upper() in _HTTP:
+            if spec is None and args[0].upper() in HTTP:
                 _turn_away(session, sink, token)
                 return
             if spec is None:

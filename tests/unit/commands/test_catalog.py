@@ -50,6 +50,14 @@ def test_rows_of_the_table_stay() -> None:
     assert catalog.names.get(b"GET") is COMMANDS.get(b"GET")
 
 
+def test_names_of_http_are_no_commands_whatever_a_node_says() -> None:
+    catalog = Catalog()
+    names = [b"post", b"host:", b"json.set"]
+    assert catalog.unknown(names) == [b"json.set"]
+    assert [spec.name for spec in catalog.learn(map(entry, names))] == [b"JSON.SET"]
+    assert catalog.names.get(b"POST") is None
+
+
 def test_nonsense_is_passed_over() -> None:
     catalog = Catalog()
     (found,) = catalog.learn([None, 7, [], [None], [b"x.y", b"z"], entry(b"x.y", keys=(3, 1, 1)), entry(b"x.z")])

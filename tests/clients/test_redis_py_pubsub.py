@@ -11,12 +11,12 @@ import redis
 import redis.asyncio
 
 from rproxy.demo.embedded import EmbeddedCluster
-from rproxy.demo.redis_process import find_redis_server, version_of
+from tests.support.installed import needs_7
 from tests.support.proxy import Proxy
 
 PATIENCE = 5.0
 
-needs_7 = pytest.mark.skipif(version_of(find_redis_server()) < (7, 0), reason="sharded channels came with Redis 7.0")
+only_on_7 = needs_7("sharded channels came with Redis 7.0")
 
 
 def next_of(pubsub: Any, *kinds: str) -> tuple[str, Any, Any]:
@@ -53,7 +53,7 @@ def test_subscribing_publishing_and_leaving(proxy: Proxy, protocol: int) -> None
         assert not pubsub.subscribed
 
 
-@needs_7
+@only_on_7
 def test_sharded_channels(proxy: Proxy) -> None:
     with redis.Redis(port=proxy.port, decode_responses=True) as client, client.pubsub() as pubsub:
         pubsub.ssubscribe("a", "b", "c")

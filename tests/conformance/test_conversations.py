@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rproxy.demo.redis_process import find_redis_server, version_of
 from tests.support.client import RawClient
+from tests.support.installed import needs_7
 
 _LINES = (Path(__file__).parent / "conversations.txt").read_text().splitlines()
 
@@ -32,7 +32,7 @@ def words(line: str) -> list[str]:
     return [word.encode("latin-1").decode("unicode_escape") for word in shlex.split(line)]
 
 
-@pytest.mark.skipif(version_of(find_redis_server()) < (7, 0), reason="Redis 6.2 words these errors otherwise")
+@needs_7("Redis 6.2 words these errors otherwise")
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("title", CONVERSATIONS)
 def test_it_is_that_with_one_redis(title: str, protocol: int, direct: RawClient, client: RawClient) -> None:

@@ -13,13 +13,12 @@ import pytest
 from rproxy.commands.keys import is_blocking
 from rproxy.commands.lookup import COMMANDS, SPECS
 from rproxy.demo.embedded import EmbeddedRedis
-from rproxy.demo.redis_process import find_redis_server, version_of
 from tests.conformance.comparison import comparable, compare, in_pieces
 from tests.conformance.corpus import Command, round_of
 from tests.conformance.replies import parse
 from tests.support.client import RawClient
+from tests.support.installed import IS_7
 
-IS_7 = version_of(find_redis_server()) >= (7, 0)
 ROUNDS = int(os.environ.get("RPROXY_CONFORMANCE_ROUNDS", "6"))
 SIZE = 500
 

@@ -14,6 +14,7 @@ from tests.support.client import RawClient
 from tests.support.load import MAYBE, Load
 from tests.support.proxy import Proxy, config_of
 from tests.support.relay import RETRANSMISSION, DeafPort, Relay
+from tests.support.relayed_cluster import RelayedCluster
 from tests.support.resharding import keys_by_primary
 from tests.support.stalls import Stalls
 from tests.support.waiting import await_true
@@ -109,19 +110,12 @@ class Behind:
 
 @contextmanager
 def behind_relay() -> Iterator[Behind]:
-    with EmbeddedCluster(replicas=0, extra_args=("--cluster-require-full-coverage", "no")) as cluster:
+    with RelayedCluster(replicas=0, extra_args=("--cluster-require-full-coverage", "no")) as cluster:
         node, *rest = cluster.primaries
+        (relay,) = cluster.relays
         by_primary = keys_by_primary(cluster, (f"key:{number}" for number in range(200)))
         mine, others = by_primary[node.port], [key for other in rest for key in by_primary[other.port]]
-        with Relay(node.port) as relay:
-            node.call("CONFIG", "SET", "cluster-announce-port", relay.port)
-            await_true(lambda: all(f":{relay.port}@" in _nodes(each) for each in cluster.nodes))
-            yield Behind(cluster, node, rest, relay, mine[:8], others[:24])
-
-
-def _nodes(node: RedisProcess) -> str:
-    text: bytes = node.call("CLUSTER", "NODES")
-    return text.decode()
+        yield Behind(cluster, node, rest, relay, mine[:8], others[:24])
 
 
 @pytest.mark.parametrize("seconds", [0.5, pytest.param(5.0, marks=figures.whole_suite)])

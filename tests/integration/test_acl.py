@@ -17,15 +17,13 @@ from rproxy.acl.selector import Denial, Reason
 from rproxy.commands.categories import CATEGORIES
 from rproxy.commands.lookup import COMMANDS as INDEX
 from rproxy.commands.lookup import SPECS, resolve
-from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis, find_redis_server
-from rproxy.demo.redis_process import version_of
+from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
 from rproxy.resp import encode
 from tests.support.client import RawClient, pack
+from tests.support.installed import needs_7
 from tests.support.proxy import Proxy, config_of
 
-needs_7 = pytest.mark.skipif(
-    version_of(find_redis_server()) < (7, 0), reason="Redis 6.2 has fewer rules and words its refusals otherwise"
-)
+only_on_7 = needs_7("Redis 6.2 has fewer rules and words its refusals otherwise")
 
 USERS = {
     "default": "on >pw ~* &* +@all",
@@ -103,14 +101,14 @@ CONVERSATIONS = {
 }
 
 
-@needs_7
+@only_on_7
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_a_conversation_goes_as_with_redis(name: str, pair: tuple[RawClient, RawClient]) -> None:
     for command in CONVERSATIONS[name].split("|"):
         same(pair, *command.split())
 
 
-@needs_7
+@only_on_7
 @pytest.mark.parametrize("data", [b"*11\r\n", b"*2\r\n$4\r\nPING\r\n$16385\r\n"])
 def test_a_stranger_may_not_send_much(data: bytes, pair: tuple[RawClient, RawClient]) -> None:
     for connection in pair:
@@ -120,7 +118,7 @@ def test_a_stranger_may_not_send_much(data: bytes, pair: tuple[RawClient, RawCli
     assert pair[1].read_to_end() == expected
 
 
-@needs_7
+@only_on_7
 def test_who_has_logged_in_may(pair: tuple[RawClient, RawClient]) -> None:
     log_in(pair, "default")
     values = [item for number in range(20) for item in (f"{{t}}{number}", "x" * 20_000)]
@@ -182,7 +180,7 @@ COMMANDS = [
 ]
 
 
-@needs_7
+@only_on_7
 @pytest.mark.parametrize("user", sorted(USERS.keys() - {"off", "default", "anypass"}))
 def test_a_user_gets_what_redis_would_give_it(user: str, pair: tuple[RawClient, RawClient]) -> None:
     log_in(pair, user)
@@ -204,7 +202,7 @@ ZRANGESTORE zz{1} app:{1} 0 1|RENAME app:{1} zz{1}|SMOVE app:{1} zz{1} x
 """
 
 
-@needs_7
+@only_on_7
 @pytest.mark.parametrize("user", sorted(USERS.keys() - {"off", "default", "anypass"}))
 def test_no_odd_path_leads_past_its_rules(
     user: str, server: EmbeddedRedis, guarded: Proxy, cluster: EmbeddedCluster
@@ -261,7 +259,7 @@ RULES = [
 ]
 
 
-@needs_7
+@only_on_7
 @pytest.mark.parametrize("rules", RULES)
 def test_every_command_is_judged_as_redis_does(rules: str, server: EmbeddedRedis, known: set[str]) -> None:
     with RawClient(server.port) as direct:
@@ -289,7 +287,7 @@ def test_every_command_is_judged_as_redis_does(rules: str, server: EmbeddedRedis
 # -- ACL
 
 
-@needs_7
+@only_on_7
 @pytest.mark.parametrize("protocol", ["2", "3"])
 def test_acl_answers_in_the_form_of_redis(protocol: str, pair: tuple[RawClient, RawClient]) -> None:
     for connection in pair:

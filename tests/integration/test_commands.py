@@ -4,10 +4,8 @@ import shlex
 
 import pytest
 
-from rproxy.demo.redis_process import find_redis_server, version_of
 from tests.support.client import Argument, RawClient
-
-IS_7 = version_of(find_redis_server()) >= (7, 0)
+from tests.support.installed import IS_7
 
 SCENARIOS = {
     "strings": """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rproxy.demo.embedded import EmbeddedCluster, find_redis_server
-from rproxy.demo.redis_process import version_of
+from rproxy.demo.embedded import EmbeddedCluster
 from tests.support.client import RawClient
+from tests.support.installed import IS_7
 from tests.support.proxy import Proxy
 from tests.support.waiting import await_true
 
@@ -24,7 +24,7 @@ def module_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("learned commands are NOT tested with a real module: there is no C compiler")
-    if version_of(find_redis_server()) < (7, 0):
+    if not IS_7:
         pytest.skip("learned commands are NOT tested with a real module: it needs Redis 7.0")
     library = tmp_path_factory.mktemp("module") / "tiny.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True, timeout=60)

@@ -10,15 +10,15 @@ from io import BufferedReader
 import pytest
 
 from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
-from rproxy.demo.redis_process import RedisProcess, find_redis_server, version_of
+from rproxy.demo.redis_process import RedisProcess
 from rproxy.resp import encode
 from tests.support.client import RawClient, pack
+from tests.support.installed import IS_7, needs_7
 from tests.support.proxy import Proxy, config_of
 from tests.support.pubsub import push, push_3
 from tests.support.waiting import await_true
 
-IS_7 = version_of(find_redis_server()) >= (7, 0)
-needs_7 = pytest.mark.skipif(not IS_7, reason="sharded channels came with Redis 7.0")
+only_on_7 = needs_7("sharded channels came with Redis 7.0")
 worded_as_7 = pytest.mark.skipif(not IS_7, reason="Redis 6.2 words its errors otherwise")
 
 
@@ -127,7 +127,7 @@ def test_large_messages_arrive_whole(proxy: Proxy, client: RawClient) -> None:
         assert subscriber.read_reply() == push("message", "news", "x" * 3_000_000)
 
 
-@needs_7
+@only_on_7
 def test_sharded_channels_of_every_shard(proxy: Proxy, client: RawClient) -> None:
     names = [f"channel:{number}" for number in range(30)]
     with subscribed(proxy.port, "SSUBSCRIBE", *names) as subscriber:
@@ -157,7 +157,7 @@ def test_a_thousand_subscribers_of_one_channel(proxy: Proxy, client: RawClient) 
 
 
 @pytest.mark.parametrize(
-    ("verb", "publish"), [("SUBSCRIBE", "PUBLISH"), pytest.param("SSUBSCRIBE", "SPUBLISH", marks=needs_7)]
+    ("verb", "publish"), [("SUBSCRIBE", "PUBLISH"), pytest.param("SSUBSCRIBE", "SPUBLISH", marks=only_on_7)]
 )
 def test_who_has_asked_before_gets_the_message(proxy: Proxy, client: RawClient, verb: str, publish: str) -> None:
     for number in range(30):
@@ -253,7 +253,7 @@ def test_the_receivers_are_this_proxys_clients_and_those_elsewhere(
     await_true(lambda: client.command("PUBSUB", "CHANNELS") == b"*0\r\n")
 
 
-@needs_7
+@only_on_7
 def test_the_receivers_of_sharded_channels(proxy: Proxy, client: RawClient) -> None:
     with ExitStack() as stack:
         for _ in range(3):
@@ -352,7 +352,7 @@ def test_subscriptions_outlive_a_cluster_that_is_gone_and_returns() -> None:
         assert subscriber.read_reply() == push("message", "news", "after")
 
 
-@needs_7
+@only_on_7
 def test_a_sharded_channel_survives_the_death_of_its_primary(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
     with subscribed(own_proxy.port, "SSUBSCRIBE", "b") as subscriber, own_proxy.client() as publisher:
         primary, replica = own_cluster.shard_of("b")
@@ -364,7 +364,7 @@ def test_a_sharded_channel_survives_the_death_of_its_primary(own_cluster: Embedd
             pass
 
 
-@needs_7
+@only_on_7
 def test_a_sharded_channel_follows_its_slot(own_cluster: EmbeddedCluster, own_proxy: Proxy) -> None:
     with subscribed(own_proxy.port, "SSUBSCRIBE", "b") as subscriber, own_proxy.client() as publisher:
         source = own_cluster.primary_of("b")

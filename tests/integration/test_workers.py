@@ -10,6 +10,7 @@ import pytest
 
 from rproxy.demo.embedded import EmbeddedCluster
 from tests.support.client import RawClient, pack
+from tests.support.installed import needs_7
 from tests.support.proxy import Proxy
 from tests.support.waiting import await_true
 
@@ -114,6 +115,7 @@ def test_a_blocked_client_of_another_worker_is_unblocked(crew: Proxy) -> None:
         assert connections[there].read_reply() == b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
 
 
+@needs_7("sharded channels came with Redis 7.0")
 def test_the_subscribers_at_all_workers_are_counted(crew: Proxy) -> None:
     with ExitStack() as clients:
         connections = [clients.enter_context(crew.client()) for _ in range(14)]

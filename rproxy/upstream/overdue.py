@@ -23,6 +23,7 @@ def look_after(pool: Pool, now: float) -> None:
         if not connection.is_stalled:
             _expire(connection, now - op_timeout)
         pool.restore(connection.lane)
+    pool.pins.tick(now)
     pool.dial_again()
 
 

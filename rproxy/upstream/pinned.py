@@ -25,6 +25,8 @@ Then = Callable[[list[bytes] | None], None]
 
 IDLE_MOST = 64
 """Connections that wait for the next client; more are closed when they are given back."""
+UNWANTED_AFTER = 60.0
+"""Seconds after which those are closed that no client has needed meanwhile."""
 _PUSH = 0x3E  # '>'
 _CLIENT_ID = encode.command([b"CLIENT", b"ID"])
 
@@ -141,14 +143,17 @@ class Pins:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._idle: list[PinnedConnection] = []
+        self._idle: list[PinnedConnection] = []  # the coldest first
         self._leased: set[PinnedConnection] = set()
+        self._unwanted = 0  # the fewest that were idle since the janitor last closed some
+        self._close_unwanted_at = 0.0
 
     def lease(self, is_resp3: bool) -> PinnedConnection | None:
         """A connection for one client; ``None`` while the endpoint is backed off from. Raises ``PinsFullError``."""
         for index in range(len(self._idle) - 1, -1, -1):
             if self._idle[index].is_resp3 == is_resp3:
                 connection = self._idle.pop(index)
+                self._unwanted = min(self._unwanted, len(self._idle))
                 self._leased.add(connection)
                 return connection
         most = self.pool.cluster.settings.max_pinned_connections
@@ -176,11 +181,21 @@ class Pins:
         self._leased.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+            self._unwanted = min(self._unwanted, len(self._idle))
         self.pool.on_pin_closed(connection)
 
     def count(self) -> tuple[int, int]:
         """How many are in use and how many wait for a client."""
         return len(self._leased), len(self._idle)
+
+    def tick(self, now: float) -> None:
+        """The janitor's round: after a rush, let go of what it left."""
+        if now < self._close_unwanted_at:
+            return
+        for connection in self._idle[: self._unwanted]:
+            connection.close()
+        self._unwanted = len(self._idle)
+        self._close_unwanted_at = now + UNWANTED_AFTER
 
     def close_idle(self) -> None:
         """Close those that serve nobody."""

@@ -9,7 +9,7 @@ import pytest
 
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Endpoint
-from rproxy.upstream.pinned import IDLE_MOST, PinnedConnection, Pins, PinsFullError
+from rproxy.upstream.pinned import IDLE_MOST, UNWANTED_AFTER, PinnedConnection, Pins, PinsFullError
 from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, FakeNode
 from tests.support.upstream import Upstream, topology_of
 
@@ -106,6 +106,28 @@ async def test_few_wait_for_the_next_client(start_node: Any, make_upstream: Any)
         pins.give_back(connection)
     assert pins.count() == (0, IDLE_MOST)
     pins.close_idle()
+    assert pins.count() == (0, 0)
+
+
+async def test_those_that_no_client_needed_for_a_time_are_closed(start_node: Any, make_upstream: Any) -> None:
+    _, _, pins = await pinned(start_node, make_upstream)
+    leased = [lease(pins) for _ in range(5)]
+    for connection in leased:
+        await ask(connection, "PING")
+    for connection in leased:
+        pins.give_back(connection)
+    began = pins.pool.turn.tick() + UNWANTED_AFTER
+    pins.tick(began)
+    assert pins.count() == (0, 5)
+    again = [lease(pins), lease(pins)]
+    for connection in again:
+        pins.give_back(connection)
+    pins.tick(began + UNWANTED_AFTER / 2)
+    assert pins.count() == (0, 5)
+    pins.tick(began + UNWANTED_AFTER)
+    assert pins.count() == (0, 2)
+    assert all(connection.is_open for connection in again)
+    pins.tick(began + 2 * UNWANTED_AFTER)
     assert pins.count() == (0, 0)
 
 

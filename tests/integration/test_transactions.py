@@ -96,7 +96,13 @@ def info(node: RedisProcess, field: str) -> int:
 
 
 only_on_7 = needs_7("Redis 6.2 words these errors otherwise, or has other rules")
-IN_7 = {"unknown command", "wrong arity of a subcommand", "not allowed inside", "scripts that another shard has"}
+IN_7 = {
+    "an expired watch",
+    "unknown command",
+    "wrong arity of a subcommand",
+    "not allowed inside",
+    "scripts that another shard has",
+}
 EACH = [
     pytest.param(lines, id=name, marks=[only_on_7] if name in IN_7 else []) for name, lines in CONVERSATIONS.items()
 ]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import psutil  # type: ignore[import-untyped]
 
+from rproxy.upstream.pinned import IDLE_MOST
 from tests.support import figures
 from tests.support.load import Load
 from tests.support.proxy import Proxy
@@ -15,8 +16,8 @@ from tests.support.waiting import await_true
 
 MEMORY = 32 * 2**20
 """Bytes that may be left of what others cost: what the allocator keeps for the next."""
-DESCRIPTORS = 64
-"""Descriptors that may: connections to nodes that are kept for the next client that blocks, or that wants RESP3."""
+DESCRIPTORS = IDLE_MOST + 8
+"""Descriptors that may: connections to a node that wait for the next client that needs its own, or that wants RESP3."""
 CLIENTS = 8
 WAIT_MOST = 2.0
 """Seconds that one command in a hundred may take, on a machine that has other things to do."""

@@ -15,10 +15,21 @@ from rproxy.resp import encode
 from rproxy.resp.integer import integer_of
 from rproxy.routing import assembler
 from rproxy.upstream.pinned import PinnedConnection
-from rproxy.upstream.pinned_call import PinnedCall
+from rproxy.upstream.pinned_call import Answered, PinnedCall
 
 _PING = encode.command([b"PING"])
 _NOT_BUSY = b"-NOTBUSY "
+
+
+def _taker(parts: Parts, index: int) -> Answered:
+    """Takes the reply that is a part."""
+
+    def take(connection: PinnedConnection | None, reply: bytes) -> None:
+        if connection is not None:
+            connection.pins.give_back(connection)
+        parts.deliver(index, reply, 0, len(reply))
+
+    return take
 
 
 class Aside:
@@ -39,13 +50,13 @@ class Aside:
         self._command = command
         self._may_be_unblocked = may_be_unblocked
         self._finish = finish
-        self._parts = Parts(len(targets), self._end)
+        parts = Parts(len(targets), self._end)
         self._calls = [
             PinnedCall(
                 cluster,
                 slot,
                 lambda: _PING + command.data,
-                self._taker(index),
+                _taker(parts, index),
                 is_resp3=command.session.protocol == 3,
                 patience=None if patience is None else patience + cluster.op_timeout,
                 replies=2,
@@ -61,14 +72,6 @@ class Aside:
             session.unblock = self._unblock
         for call in self._calls:
             call.start()
-
-    def _taker(self, index: int) -> Callable[[PinnedConnection | None, bytes], None]:
-        def take(connection: PinnedConnection | None, reply: bytes) -> None:
-            if connection is not None:
-                connection.pins.give_back(connection)
-            self._parts.deliver(index, reply, 0, len(reply))
-
-        return take
 
     def _unblock(self, is_error: bool) -> bool:
         return sum(call.unblock(is_error) for call in self._calls) > 0

@@ -57,10 +57,13 @@ def in_full(command: Command, context: Context) -> bytes:
 class ScriptReply(Sink):
     """The sink of an EVALSHA whose script is remembered."""
 
-    __slots__ = ("_command", "_context", "_is_in_full", "_place", "_script", "_sink", "_to")
+    __slots__ = ("_affinity", "_args", "_context", "_is_in_full", "_place", "_script", "_sink", "_spec", "_to")
 
     def __init__(self, command: Command, context: Context, place: Place, script: Script) -> None:
-        self._command = command
+        # Not the command, whose sink this is: the two would keep each other alive.
+        self._args = command.args
+        self._spec = command.spec
+        self._affinity = command.session.affinity
         self._context = context
         self._place = place
         self._script = script
@@ -72,8 +75,7 @@ class ScriptReply(Sink):
         """The command with the script's body, which ``endpoint`` will have then."""
         self._is_in_full = True
         self._to = endpoint
-        args = self._command.args
-        return encode.command([_IN_FULL[self._command.spec.name], self._script.body, *args[2:]])
+        return encode.command([_IN_FULL[self._spec.name], self._script.body, *self._args[2:]])
 
     def affinity(self) -> int:
         """That of the client's session."""
@@ -86,7 +88,7 @@ class ScriptReply(Sink):
             self._script.endpoints.clear()
             self._send_in_full(token)
         elif line == _BROKEN and self._is_in_full:
-            self._context.scripts.forget(self._command.args[1].lower())
+            self._context.scripts.forget(self._args[1].lower())
             self._sink.deliver(token, NO_SCRIPT, 0, len(NO_SCRIPT))
         else:
             if self._to is not None and not line.startswith(b"-"):
@@ -96,8 +98,8 @@ class ScriptReply(Sink):
     def _send_in_full(self, token: int) -> None:
         cluster = self._place.route.cluster
         data = self.take_in_full(None)
-        spec, affinity = self._command.spec, self._command.session.affinity
-        cluster.submit(Request(data, self, token, None, self._place.slot, spec.is_read, affinity, cluster.turn.tick()))
+        is_read, now = self._spec.is_read, cluster.turn.tick()
+        cluster.submit(Request(data, self, token, None, self._place.slot, is_read, self._affinity, now))
 
 
 # -- SCRIPT

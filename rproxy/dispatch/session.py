@@ -226,6 +226,7 @@ class Session:
         for farewell in list(self.at_close):
             farewell()
         self.at_close.clear()
+        self.unblock = self.suspend = None
 
     def spoil(self) -> None:
         """A command was refused: if it is one of a transaction, that cannot be executed any more."""

@@ -293,6 +293,7 @@ class Upload:
 
     def _end(self) -> None:
         self._session.at_close.discard(self._leave)
+        self._kept = None
         if self._timer is not None:
             self._timer.cancel()
 

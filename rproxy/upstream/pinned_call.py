@@ -29,6 +29,10 @@ _DEMOTED = b"-UNBLOCKED force unblock"
 """How a node lets go of blocked clients when it becomes a replica: they were not served."""
 
 
+def _tell_nobody(connection: PinnedConnection | None, reply: bytes) -> None:
+    """Whom a call that is over answers."""
+
+
 class PinnedCall:
     """``request`` makes the bytes to send, anew for every node it is sent to. It is answered once, unless cancelled.
 
@@ -133,8 +137,7 @@ class PinnedCall:
             return
         redirection = classify(reply, place) if self._cluster.follows_redirections and reply[:1] == b"-" else None
         if redirection is None or self._hops >= HOP_LIMIT:
-            self._end()
-            self._answered(connection, reply)
+            self._end()(connection, reply)
         else:
             self._again(connection, redirection, reply)
 
@@ -167,12 +170,17 @@ class PinnedCall:
             connection.close()
 
     def _fail(self, line: bytes) -> None:
-        self._end()
-        self._answered(None, line)
+        self._end()(None, line)
 
-    def _end(self) -> None:
+    def _end(self) -> Answered:
+        """Be over, and know whom to tell no more: they know one another, and what they hold is not to wait for the
+        garbage collector.
+        """
         self.is_over = True
         self._set_timer(None, None)
+        answered = self._answered
+        self._answered, self._request = _tell_nobody, bytes
+        return answered
 
     def _set_timer(self, seconds: float | None, then: Callable[[], None] | None) -> None:
         if self._timer is not None:

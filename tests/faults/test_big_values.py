@@ -161,6 +161,16 @@ def test_a_large_value_is_written_in_little_memory(cluster: EmbeddedCluster, pro
     set_big(cluster, proxy, 96 * MIB, 48 * MIB)
 
 
+def test_nothing_is_kept_of_values_that_were_written(cluster: EmbeddedCluster, proxy: Proxy) -> None:
+    """None of them waits for the garbage collector, which has no reason to come here."""
+    value = pattern(2 * MIB)
+    with RawClient(proxy.port, timeout=PATIENCE) as client, Peak(proxy.pid) as memory:
+        for _ in range(100):
+            assert client.command("SET", "big", value) == b"+OK\r\n"
+        client.command("DEL", "big")
+    assert memory.growth < 32 * MIB
+
+
 def test_so_are_large_arguments_with_others_around_them(cluster: EmbeddedCluster, proxy: Proxy) -> None:
     value = pattern(48 * MIB)
     commands: list[tuple[tuple[str | bytes, ...], bytes]] = [

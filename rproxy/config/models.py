@@ -224,7 +224,7 @@ class ClusterConfig(Section):
     """Redirections since the last refresh that bring about the next; 0: they never do."""
 
     failure_refresh_threshold: Count = 1
-    """Lost or refused connections since the last refresh that bring about the next; 0: they never do."""
+    """Connections lost, refused or with overdue requests since the last refresh that bring about the next; 0: never."""
 
     host_degraded_refresh_threshold: Count = 0
     """Endpoints become slow or unhealthy since the last refresh that bring about the next; 0: they never do."""

@@ -85,7 +85,7 @@ class RefreshSchedule:
             self._count(hint, now)
 
     def on_failure(self, now: float) -> None:
-        """A connection was lost or could not be opened."""
+        """A connection was lost, could not be opened, or has overdue requests."""
         self._count(_Hint.FAILURE, now)
 
     def on_degraded(self, now: float) -> None:

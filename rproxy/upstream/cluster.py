@@ -194,10 +194,11 @@ class Cluster:
         return index >= len(self._shards) or self._shards[index].writer.is_down()
 
     def known_endpoints(self) -> list[Endpoint]:
-        """The topology's endpoints, those that are up and healthy first: before all replicas of a primary that is down,
+        """The topology's endpoints, those first that are up and answer: before all replicas of a primary that does not,
         since who takes its place is the first to know.
         """
-        down = {pool.endpoint for pool in self._pools.values() if pool.is_down() or pool.is_unhealthy}
+        pools = self._pools.values()
+        down = {pool.endpoint for pool in pools if pool.is_down() or pool.is_unhealthy or pool.is_silent()}
         heirs = {replica for shard in self.topology.shards if shard.primary in down for replica in shard.replicas}
         return sorted(self.topology.endpoints(), key=lambda endpoint: (endpoint in down, endpoint not in heirs))
 

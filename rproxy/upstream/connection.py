@@ -75,7 +75,7 @@ class UpstreamConnection(Connection):
         self.stalled_at = 0.0
         """When the last stall began, 0 if that is long ago."""
         self.heard_at = 0.0
-        """When the last piece of a reply that is relayed came."""
+        """When the last piece came of a reply that is not whole yet."""
         self._blocking: Sink | None = None
         self._relayed_to: Sink = DISCARD
         self._relayed_token = 0
@@ -195,6 +195,7 @@ class UpstreamConnection(Connection):
         if size < 0:
             self.fail(GARBAGE, "a reply is no RESP")
             return start
+        self.heard_at = self.turn.now
         return self._begin_large(chunk, start, end) if self.replies.needed > _LARGE else start
 
     def _begin_large(self, chunk: Chunk, start: int, end: int) -> int:
@@ -283,10 +284,11 @@ class UpstreamConnection(Connection):
                 self.pool.restore(self.lane)
 
     def look_after(self, now: float, silence_most: float) -> None:
-        """The janitor's round of a connection that is busy, or was: nobody waits for ever.
+        """The janitor's round of a connection that is busy, or was, or has a part of a reply: nobody waits for ever.
 
         A client that does not take its reply is closed when others have waited behind it for too long; a node that has
-        gone silent in the middle of a reply has failed.
+        gone silent in the middle of a reply has failed. It is not to go on with the next reply, which would be taken
+        for the rest of this one.
         """
         slow = self._relayed_to if self._blocking is None else self._blocking
         if not self.is_busy:
@@ -295,7 +297,8 @@ class UpstreamConnection(Connection):
             self._stalled_for = 0.0
         elif self._stalled_for + (now - self.stalled_at if self.is_stalled else 0.0) > _NEIGHBOURS_WAIT:
             slow.give_up("in_the_way")
-        if self.is_relaying and not self.is_stalled and now - self.heard_at > silence_most:
+        is_mid_reply = self.is_relaying or self.filled > 0
+        if is_mid_reply and not self.is_stalled and now - self.heard_at > silence_most:
             self.fail(LOST, "silent in the middle of a reply")
 
     # -- errors

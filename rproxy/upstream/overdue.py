@@ -18,7 +18,7 @@ def look_after(pool: Pool, now: float) -> None:
     """The janitor's round of one endpoint."""
     op_timeout = pool.cluster.op_timeout
     for connection in pool.connections():
-        if connection.is_busy or connection.stalled_at:
+        if connection.is_busy or connection.stalled_at or connection.filled:
             connection.look_after(now, op_timeout)
         if not connection.is_stalled:
             _expire(connection, now - op_timeout)
@@ -49,8 +49,10 @@ def _expire(connection: UpstreamConnection, before: float) -> None:
 
 
 def _doubt(connection: UpstreamConnection) -> None:
-    """A request was overdue: dial anew after a long silence, since the connection may be the cause."""
+    """Requests were overdue: another node may have taken over, and after a long silence the connection is at fault."""
     cluster = connection.pool.cluster
+    if cluster.refresher is not None:
+        cluster.refresher.on_failure()
     if not connection.silent_since:
         connection.silent_since = cluster.turn.now
         if cluster.refresher is not None:

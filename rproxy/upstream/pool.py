@@ -266,6 +266,10 @@ class Pool:
         relieved = [connection for lane in self._lanes.values() for connection in lane.connections()]
         return [connection for connection in self._connections if connection is not None] + relieved
 
+    def is_silent(self) -> bool:
+        """Whether requests were overdue on a connection that has answered none since."""
+        return any(connection.silent_since for connection in self.connections())
+
     def in_flight(self) -> int:
         """Requests that wait for a reply."""
         return sum(connection.in_flight.count() for connection in self.connections())

@@ -102,7 +102,7 @@ class Refresher:
         self._nudged.set()
 
     def on_failure(self) -> None:
-        """A connection failed."""
+        """A connection failed, or has overdue requests."""
         self._schedule.on_failure(self._now())
         self._nudged.set()
 

@@ -27,6 +27,8 @@ KILLS = 5
 OP_TIMEOUT = 5.0
 """The default."""
 HANG_TIMEOUT = 0.5
+HUNG = ("gave no answer in time", "silent for too long", "could take the command in time")
+"""What is said of a node that hangs: at first, of a connection that is dialled anew, and when that is in vain."""
 LOOSE = 1.0
 """Seconds that bound times in the short run, beside other tests: far above what a loaded machine adds."""
 
@@ -267,6 +269,35 @@ def test_a_hanging_primary_is_a_timeout_and_no_reply_goes_astray(own_cluster: Em
     figures.note("a primary hangs", "replies to the wrong command", "0")
     figures.note("a primary hangs", f"longest wait for its error, `op_timeout` {HANG_TIMEOUT} s", _ms(longest))
     figures.note("a primary hangs", "first success after it goes on", _ms(back))
+
+
+def test_who_takes_the_place_of_a_hanging_primary_is_found_at_once(own_cluster: EmbeddedCluster) -> None:
+    """While its connections stay open, and long before the topology is read by itself."""
+    clients = clients_of_one_shard_each(own_cluster)
+    primary, replica = own_cluster.shard_of("b")
+    by_primary = keys_by_primary(own_cluster, [key for keys in clients for key in keys])
+    mine, others = of_shard(clients, set(by_primary[primary.port]))
+    settings, cluster = {"op_timeout": f"{HANG_TIMEOUT}s"}, {"cluster_refresh_rate": "60s"}
+    config = config_of(own_cluster.seeds, settings=settings, cluster=cluster)
+    with Proxy(config=config) as proxy, Stalls() as stalls, Load(proxy.port, clients, add_and_look) as load:
+        load.go_on(0.5)
+        promotion = Promotion(replica)
+        hung_at = time.monotonic()
+        primary.stop_process()
+        promoted_at = promotion.wait()
+        first = await_true(lambda: load.journal.first_success(mine, promoted_at), 20) - promoted_at
+        end = load.go_on(2 * HANG_TIMEOUT)[1]
+        primary.cont()
+        load.go_on(0.5)
+    journal, stalled = load.journal, 2 * stalls.worst(hung_at, end)
+    assert (journal.broken, journal.wrong, journal.errors(others)) == ([], [], [])
+    assert all(any(word in error.error for word in HUNG) for error in journal.errors(mine))
+    # Every client waits for what it had sent to the old one.
+    assert first < HANG_TIMEOUT + SOON + stalled + LOOSE / 2
+    assert not [error for error in journal.errors(mine) if error.began > promoted_at + SOON + stalled + LOOSE / 2]
+    figures.note("a primary hangs until it is replaced", "commands of other shards that failed", "0")
+    promise = f"first success after the promotion, `op_timeout` {HANG_TIMEOUT} s"
+    figures.note("a primary hangs until it is replaced", promise, _ms(first))
 
 
 def wait_one_by_one(proxy: Proxy, key: str) -> list[float]:

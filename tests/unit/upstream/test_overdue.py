@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.upstream.failure import TIMEOUT
+from rproxy.upstream.refresher import Refresher
 from tests.support.fake_node import PATIENCE, SILENCE, Command, echo
 from tests.support.upstream import topology_of
 
@@ -21,6 +23,28 @@ async def test_a_connection_that_stays_silent_is_replaced(start_node: Any, make_
         while (reply := await upstream.call("GET", "a")).startswith(b"-"):
             assert len(node.peers) <= 2
     assert reply == b"$1\r\na\r\n"
+
+
+async def test_a_reply_that_breaks_off_is_not_completed_by_the_next(start_node: Any, make_upstream: Any) -> None:
+    node = await start_node()
+    parts = iter([b"*2\r\n$1\r\na\r\n"])
+    node.answers["GET"] = lambda command: next(parts, None) or echo(command)
+    upstream = make_upstream(topology_of((node.endpoint,)), op_timeout=0.1)
+    assert (await upstream.call("GET", "a")).startswith(b"-ERR upstream ")
+    await node.until_closed(0)
+    assert await upstream.call("GET", "b") == b"$1\r\nb\r\n"
+
+
+async def test_the_topology_is_read_while_requests_are_overdue(start_node: Any, make_upstream: Any) -> None:
+    silent, heir = await start_node({"GET": SILENCE}), await start_node()
+    upstream = make_upstream(topology_of((silent.endpoint, heir.endpoint)), op_timeout=0.1)
+    schedule = RefreshSchedule(RefreshPolicy(cluster_refresh_rate=86400))
+    upstream.cluster.refresher = Refresher(upstream.cluster, [], schedule)
+    for _ in range(2):  # again and again: at first its heir may not know of it
+        schedule.on_refreshed(upstream.turn.tick())
+        await upstream.call("GET", "a")
+        assert schedule.next_refresh_at(upstream.turn.now, 0.0) <= upstream.turn.now + 1
+        assert upstream.cluster.known_endpoints() == [heir.endpoint, silent.endpoint]
 
 
 async def test_a_connection_that_answers_some_requests_is_kept(start_node: Any, make_upstream: Any) -> None:

@@ -62,11 +62,14 @@ def _what_to_install(on_path: str | None) -> str:
 
 
 class RedisProcess:
-    """One redis-server on a free loopback port, with ``directory`` as its working directory, kept over restarts."""
+    """One redis-server on a free loopback port, with ``directory`` as its working directory, kept over restarts.
+
+    ``arguments`` are those of its next start, as on its command line.
+    """
 
     def __init__(self, directory: Path, arguments: Sequence[str] = (), *, is_cluster: bool = False) -> None:
         self._directory = directory
-        self._arguments = (*arguments, "--cluster-enabled", "yes") if is_cluster else tuple(arguments)
+        self.arguments = (*arguments, "--cluster-enabled", "yes") if is_cluster else tuple(arguments)
         self._is_cluster = is_cluster
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -137,7 +140,7 @@ class RedisProcess:
             [
                 find_redis_server(),
                 *("--bind", "127.0.0.1", "--port", str(self.port)),
-                *("--dir", str(self._directory), "--logfile", "redis.log", *_QUICK, *self._arguments),
+                *("--dir", str(self._directory), "--logfile", "redis.log", *_QUICK, *self.arguments),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

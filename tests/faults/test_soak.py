@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import psutil
 import pytest
 
+from rproxy.demo.embedded import EmbeddedRedis
 from rproxy.topology.slots import hash_slot
 from tests.support import figures
 from tests.support.proxy import Proxy, config_of
@@ -42,12 +43,12 @@ IDLE = (
 """Gauges that are 0 when no client is there."""
 
 
-def sizes_of(proxy: Proxy) -> tuple[int, int, float]:
-    """Resident bytes and descriptors of a proxy's processes, and the tasks of its workers."""
-    first = psutil.Process(proxy.pid)
+def sizes_of(stage: Stage) -> tuple[int, int, float]:
+    """Resident bytes and descriptors of rproxy's processes, and the tasks of its workers."""
+    first = psutil.Process(stage.pid)
     processes = [first, *first.children()]
     memory = sum(each.memory_info().rss for each in processes)
-    return memory, sum(each.num_fds() for each in processes), proxy.metrics().total("rproxy_tasks")
+    return memory, sum(each.num_fds() for each in processes), stage.proxy.metrics().total("rproxy_tasks")
 
 
 def left_over(proxy: Proxy) -> dict[str, float]:
@@ -87,13 +88,14 @@ def held_by(cluster: RelayedCluster, places: Iterable[Place]) -> dict[Place, lis
 class Soak:
     """A soak and what is measured of it."""
 
-    def __init__(self, cluster: RelayedCluster, proxy: Proxy, seed: int, clients: int) -> None:
+    def __init__(self, cluster: RelayedCluster, mirror: EmbeddedRedis, proxy: Proxy, seed: int, clients: int) -> None:
         sys.stdout.write(f"RPROXY_SOAK_SEED={seed}\n")
         keys = [[f"soak:{client}:{number}" for number in range(2)] for client in range(clients)]
         draw = random.Random(seed)
         self.cluster = cluster
         self.proxy = proxy
-        self.stage = Stage(cluster, proxy, draw, WORKERS, [hash_slot(key.encode()) for pair in keys for key in pair])
+        slots = [hash_slot(key.encode()) for pair in keys for key in pair]
+        self.stage = Stage(cluster, mirror, proxy, draw, WORKERS, slots)
         self.load = SoakLoad(proxy.port, keys, draw)
         self.warm_up = SoakLoad(proxy.port, [[f"warm:{key}" for key in pair] for pair in keys], draw, pause=0.0)
         self.troubles: list[Trouble] = []
@@ -106,7 +108,7 @@ class Soak:
             await_true(lambda: load.rounds > 2 * len(KINDS) * len(load.clients), PATIENCE)
         assert self._complaints(self.warm_up) == []
         await_idle(self.proxy)
-        memory, descriptors, tasks = sizes_of(self.proxy)
+        memory, descriptors, tasks = sizes_of(self.stage)
         with self.load:
             for kind in kinds:
                 self.troubles.append(break_something(self.stage, kind))
@@ -114,9 +116,9 @@ class Soak:
         for trouble in self.troubles:
             sys.stdout.write(f"{trouble.began:.3f} to {trouble.ended:.3f}: {trouble.kind}\n")
         await_idle(self.proxy)
-        await_true(lambda: sizes_of(self.proxy)[1] <= descriptors + DESCRIPTORS_MOST)
-        await_true(lambda: sizes_of(self.proxy)[2] <= tasks)
-        self.grown = sizes_of(self.proxy)[0] - memory
+        await_true(lambda: sizes_of(self.stage)[1] <= descriptors + DESCRIPTORS_MOST)
+        await_true(lambda: sizes_of(self.stage)[2] <= tasks)
+        self.grown = sizes_of(self.stage)[0] - memory
         self.left = left_over(self.proxy)
 
     def check(self) -> None:
@@ -126,8 +128,7 @@ class Soak:
         assert self.left == {}
         assert self.grown < MEMORY_MOST * WORKERS
         assert "Traceback" not in self.proxy.output
-        restarts = self.proxy.metrics().total("rproxy_worker_restarts_total")
-        assert restarts == self.stage.done.get("a worker is killed", 0)
+        assert self.stage.worker_restarts() == self.stage.killed_workers
 
     def _complaints(self, load: SoakLoad) -> Sequence[str]:
         for client in load.clients:
@@ -157,10 +158,22 @@ def soak(request: pytest.FixtureRequest) -> Iterable[Soak]:
     """A soak before a cluster of its own: its seed, its clients, ``cluster-node-timeout``, and ``op_timeout``."""
     seed, clients, node_timeout_ms, op_timeout = request.param
     full_coverage = ("--cluster-require-full-coverage", "no")
-    with RelayedCluster(node_timeout_ms=node_timeout_ms, extra_args=full_coverage) as cluster:
-        config = {**config_of(cluster.seeds, settings={"op_timeout": op_timeout}), "workers": WORKERS}
-        with Proxy(config={**config, "watch_config": False}) as proxy:
-            yield Soak(cluster, proxy, seed, clients)
+    with (
+        RelayedCluster(node_timeout_ms=node_timeout_ms, extra_args=full_coverage) as cluster,
+        EmbeddedRedis() as mirror,
+    ):
+        config = config_of(
+            cluster.seeds,
+            settings={"op_timeout": op_timeout},
+            mirrors=[{"cluster": "mirror"}],
+            mirror_address=mirror.address,
+        )
+        with Proxy(config={**config, "workers": WORKERS, "watch_config": False}) as proxy:
+            soak = Soak(cluster, mirror, proxy, seed, clients)
+            try:
+                yield soak
+            finally:
+                soak.stage.restarting.end()
 
 
 @pytest.mark.parametrize("soak", [(1, 6, 60_000, "30s")], indirect=True)

@@ -21,6 +21,7 @@ _PIECES = 1024
 """Pieces on their way in one direction of a connection."""
 RETRANSMISSION = 0.2
 """Seconds after which TCP sends a lost packet again, at least (Linux)."""
+_NONSENSE = b"$x\r\nHTTP/1.1 400 Bad Request\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -36,6 +37,8 @@ class Faults:
     """The share of pieces that come as late as a packet that was lost and sent again, with all behind them."""
     is_black_hole: bool = False
     """Bytes are taken and never arrive; a new connection is accepted and no more."""
+    talks_nonsense: bool = False
+    """A new connection is told what is no RESP, and closed."""
     cut_after: int | None = None
     """Bytes from the server after which both sides are closed, in the middle of whatever it is."""
     bytes_per_second: float | None = None
@@ -80,6 +83,12 @@ class Relay(Background):
         """Listen at the same port as before."""
         self.run(self.on_start())
 
+    def move(self) -> None:
+        """Listen at another port; connections stay."""
+        self.stop_listening()
+        self.port = 0
+        self.run(self.on_start())
+
     def reset(self) -> None:
         """Reset every connection (RST), whatever is on its way."""
         self.run(self._reset())
@@ -120,6 +129,10 @@ class Relay(Background):
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while self.faults.is_black_hole:
             await asyncio.sleep(0.01)
+        if self.faults.talks_nonsense:
+            await reader.read(_CHUNK)
+            writer.write(_NONSENSE)
+            return
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         self._writers.add(far_writer)
         up = asyncio.create_task(self._pump(reader, far_writer, False))

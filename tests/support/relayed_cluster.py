@@ -35,11 +35,17 @@ class RelayedCluster(EmbeddedCluster):
         relay = Relay(port)
         relay.__enter__()
         self.relays.append(relay)
-        announce = ("--cluster-announce-port", str(relay.port), "--cluster-announce-bus-port", str(port + 10000))
-        node = RedisProcess(directory, (*self._arguments, *announce), is_cluster=True)
+        bus = ("--cluster-announce-bus-port", str(port + 10000))
+        node = RedisProcess(directory, (*self._arguments, *bus), is_cluster=True)
         node.port = port
-        self._announced[relay.port] = node
+        self._announce(node, relay)
         return node
+
+    def _announce(self, node: RedisProcess, relay: Relay) -> None:
+        """Have a node known at the port of its relay, from its next start on."""
+        self._announced = {port: other for port, other in self._announced.items() if other is not node}
+        self._announced[relay.port] = node
+        node.arguments = (*node.arguments, "--cluster-announce-port", str(relay.port))
 
     def stop(self) -> None:
         """End every process and relay."""
@@ -59,6 +65,22 @@ class RelayedCluster(EmbeddedCluster):
         node.start()
         for relay in self._relays_of(node):
             relay.listen_again()
+
+    def readdress(self, relay: Relay) -> None:
+        """Have the node behind a relay known at another port, as if it had been started anew elsewhere.
+
+        Its connections are reset at once, before the other nodes know.
+        """
+        node = next(node for node in self.nodes if node.port == relay.target)
+        relay.move()
+        self._announce(node, relay)
+        node.call("CONFIG", "SET", "cluster-announce-port", relay.port)
+        relay.reset()
+        self._await("all nodes to know a new address", lambda: all(map(self._knows_all, self.nodes)))
+
+    def _knows_all(self, node: RedisProcess) -> bool:
+        ports = {endpoint[1] for _, _, *endpoints in node.call("CLUSTER", "SLOTS") for endpoint in endpoints}
+        return ports <= {*self._announced, *(each.port for each in self.nodes if each not in self._announced.values())}
 
     def _relays_of(self, node: RedisProcess) -> list[Relay]:
         return [relay for relay in self.relays if relay.target == node.port]

@@ -23,10 +23,15 @@ class Restarting:
         self.proxy = proxy
         self.pids = [proxy.pid]
 
+    @property
+    def pid(self) -> int:
+        """The process that serves now."""
+        return self.pids[-1]
+
     def ask(self) -> int:
         """Ask for a successor, and give its process id."""
         before = self.successors()
-        os.kill(self.pids[-1], signal.SIGUSR2)
+        os.kill(self.pid, signal.SIGUSR2)
         await_true(lambda: len(self.successors()) > len(before), seconds=30)
         pid = self.successors()[-1]
         leash().hold(pid)
@@ -38,7 +43,8 @@ class Restarting:
         if len(self.pids) == 1:
             assert self.proxy.await_end(seconds) == 0
         else:
-            await_true(lambda: not is_alive(self.pids[-1]), seconds)
+            await_true(lambda: not is_alive(self.pid), seconds)
+            leash().release(self.pid)
         self.pids.append(pid)
 
     def successors(self) -> list[int]:
@@ -53,11 +59,11 @@ class Restarting:
 
     def end(self) -> None:
         """End the last one as an operator would."""
-        for pid in self.pids[1:]:
+        if len(self.pids) > 1:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-            await_true(lambda pid=pid: not is_alive(pid), seconds=30)  # type: ignore[misc]
-            leash().release(pid)
+                os.kill(self.pid, signal.SIGTERM)
+            await_true(lambda: not is_alive(self.pid), seconds=30)
+            leash().release(self.pid)
 
 
 def is_alive(pid: int) -> bool:

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 import psutil  # type: ignore[import-untyped]
 import yaml
 
+from rproxy.demo.embedded import EmbeddedRedis
 from rproxy.demo.redis_process import RedisProcess
-from rproxy.upstream.failure import BROKEN_OFF, LOST, NO_TOPOLOGY, TIMEOUT, UNREACHABLE
+from rproxy.upstream.failure import BROKEN_OFF, GARBAGE, LOST, NO_TOPOLOGY, TIMEOUT, UNREACHABLE
 from tests.support.client import RawClient, pack
 from tests.support.proxy import Proxy
 from tests.support.relay import Faults
 from tests.support.relayed_cluster import RelayedCluster
 from tests.support.resharding import move_slots, owned_slots
+from tests.support.restarting import Restarting
 from tests.support.soak_verdict import Excuse, Trouble
 from tests.support.waiting import await_true
 
@@ -39,12 +41,27 @@ class Stage:
     """
 
     cluster: RelayedCluster
+    mirror: EmbeddedRedis
     proxy: Proxy
     draw: random.Random
     workers: int
     slots: Sequence[int]
     done: dict[str, int] = field(default_factory=dict)
     """How often each kind was done."""
+    killed_workers: int = 0
+    """How many since the program was started, or started anew."""
+
+    def __post_init__(self) -> None:
+        self.restarting = Restarting(self.proxy)
+
+    @property
+    def pid(self) -> int:
+        """The process of rproxy that serves now."""
+        return self.restarting.pid
+
+    def worker_restarts(self) -> float:
+        """How often a worker was started again, as that process counts."""
+        return self.proxy.metrics().total("rproxy_worker_restarts_total")
 
     def primary(self) -> RedisProcess:
         """One of the primaries."""
@@ -189,10 +206,71 @@ def _flood(stage: Stage) -> Lost:
     return ()
 
 
+def _do_not_read(stage: Stage) -> Lost:
+    """Ask for much, take nothing of it for a while, and leave."""
+    with RawClient(stage.proxy.port) as client:
+        client.send(pack("SET", "unread", "x" * 1_000_000) + pack("GET", "unread") * 200)
+        time.sleep(stage.draw.uniform(0.2, 2.0))
+    return ()
+
+
+def _storm(stage: Stage) -> Lost:
+    """Many clients at once, who say one word."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(RawClient(stage.proxy.port)) for _ in range(300)]
+        for client in clients:
+            client.send(pack("PING"))
+        assert {client.read_reply() for client in clients} == {b"+PONG\r\n"}
+    return ()
+
+
+def _new_addresses(stage: Stage) -> Lost:
+    """Every node of a shard is known at another address."""
+    for relay in stage.cluster.relays:
+        stage.cluster.readdress(relay)
+    return ()
+
+
+def _answer_nonsense(stage: Stage) -> Lost:
+    """Connections are lost, and what answers new ones for a while is no Redis."""
+    for relay in stage.cluster.relays:
+        relay.faults = Faults(talks_nonsense=True)
+    _reset_connections(stage)
+    time.sleep(stage.draw.uniform(0.1, 0.5))
+    for relay in stage.cluster.relays:
+        relay.faults = Faults()
+    return ()
+
+
+def _hang_mirror(stage: Stage) -> Lost:
+    stage.mirror.node.stop_process()
+    try:
+        time.sleep(stage.draw.uniform(0.2, 2.0))
+    finally:
+        stage.mirror.node.cont()
+    return ()
+
+
+def _kill_mirror(stage: Stage) -> Lost:
+    stage.mirror.node.kill()
+    time.sleep(stage.draw.uniform(0.1, 0.5))
+    stage.mirror.node.start()
+    return ()
+
+
+def _start_anew(stage: Stage) -> Lost:
+    """Another process takes over the clients."""
+    assert stage.worker_restarts() == stage.killed_workers
+    stage.restarting.restart()
+    stage.killed_workers = 0
+    return ()
+
+
 def _kill_worker(stage: Stage) -> Lost:
-    restarts = stage.proxy.metrics().total("rproxy_worker_restarts_total")
-    os.kill(stage.draw.choice(psutil.Process(stage.proxy.pid).children()).pid, signal.SIGKILL)
-    await_true(lambda: stage.proxy.metrics().total("rproxy_worker_restarts_total") > restarts, 60)
+    restarts = stage.worker_restarts()
+    stage.killed_workers += 1
+    os.kill(stage.draw.choice(psutil.Process(stage.pid).children()).pid, signal.SIGKILL)
+    await_true(lambda: stage.worker_restarts() > restarts, 60)
     await_true(lambda: stage.proxy.metrics().total("rproxy_workers_alive") == stage.workers, 60)
     return ()
 
@@ -205,7 +283,7 @@ def _reload(stage: Stage) -> Lost:
     config = yaml.safe_load(stage.proxy.config_file.read_text())
     config["clusters"][0]["max_parked"] = 1000 + stage.draw.randrange(1000)
     stage.proxy.config_file.write_text(yaml.safe_dump(config))
-    stage.proxy.send_signal(signal.SIGHUP)
+    os.kill(stage.pid, signal.SIGHUP)
     await_true(lambda: done() > before, 60)
     return ()
 
@@ -242,11 +320,18 @@ FAULTS: dict[str, Fault] = {
     "the network resets connections": Fault(_reset_connections, _CUT, breaks=True),
     "the network cuts replies": Fault(_cut_replies, _CUT, breaks=True),
     "the network swallows everything": Fault(_swallow, _CUT, breaks=True),
+    "a shard has new addresses": Fault(_new_addresses, _CUT, breaks=True),
+    "a shard answers nonsense": Fault(_answer_nonsense, (*_CUT, Excuse.of(GARBAGE)), breaks=True),
+    "a mirror hangs": Fault(_hang_mirror),
+    "a mirror is killed": Fault(_kill_mirror),
     "clients leave in the middle": Fault(_leave_in_the_middle),
     "clients talk nonsense": Fault(_talk_nonsense),
     "a client floods": Fault(_flood),
+    "a client does not read": Fault(_do_not_read),
+    "clients come in a storm": Fault(_storm),
     "a worker is killed": Fault(_kill_worker, (Excuse.of(NO_TOPOLOGY),), breaks=True),
     "a new configuration": Fault(_reload),
+    "the program is started anew": Fault(_start_anew),
 }
 """Every kind of fault."""
 BRIEF = (

@@ -294,7 +294,7 @@ class Fault:
 
     ``excuses`` are all the errors that clients may be told; ``breaks``: they may lose their connections. One that is in
     the middle of a large reply does when its node is lost, since the rest of the reply cannot be had. ``repeats``:
-    subscribers may hear a message twice, once from a node that comes to itself and once from the one that took over.
+    another node may be listened to from then on, and subscribers hear a message twice that was on its way to it.
     """
 
     strike: Callable[[Stage], Lost]
@@ -306,22 +306,22 @@ class Fault:
 _CUT = (Excuse.of(LOST, most=_NOTICED), Excuse.of(BROKEN_OFF, most=_NOTICED))
 _NOBODY = Excuse.of(UNREACHABLE, _WAITED)
 FAULTS: dict[str, Fault] = {
-    "a primary is killed": Fault(_kill_primary, (*_CUT, _NOBODY), breaks=True),
-    "a replica is killed": Fault(_kill_replica),
+    "a primary is killed": Fault(_kill_primary, (*_CUT, _NOBODY), breaks=True, repeats=True),
+    "a replica is killed": Fault(_kill_replica, repeats=True),
     "a primary hangs": Fault(_hang),
     "a primary hangs until it is replaced": Fault(
         _hang_until_replaced, (Excuse.of(TIMEOUT, _WAITED), _NOBODY), repeats=True
     ),
     "a manual failover": Fault(_fail_over),
     "slots move": Fault(_move_slots),
-    "connections of a node are cut": Fault(_cut_connections, _CUT, breaks=True),
+    "connections of a node are cut": Fault(_cut_connections, _CUT, breaks=True, repeats=True),
     "a node is slow": Fault(_slow_node),
     "the network is slow and loses packets": Fault(_slow_network),
-    "the network resets connections": Fault(_reset_connections, _CUT, breaks=True),
-    "the network cuts replies": Fault(_cut_replies, _CUT, breaks=True),
-    "the network swallows everything": Fault(_swallow, _CUT, breaks=True),
-    "a shard has new addresses": Fault(_new_addresses, _CUT, breaks=True),
-    "a shard answers nonsense": Fault(_answer_nonsense, (*_CUT, Excuse.of(GARBAGE)), breaks=True),
+    "the network resets connections": Fault(_reset_connections, _CUT, breaks=True, repeats=True),
+    "the network cuts replies": Fault(_cut_replies, _CUT, breaks=True, repeats=True),
+    "the network swallows everything": Fault(_swallow, _CUT, breaks=True, repeats=True),
+    "a shard has new addresses": Fault(_new_addresses, _CUT, breaks=True, repeats=True),
+    "a shard answers nonsense": Fault(_answer_nonsense, (*_CUT, Excuse.of(GARBAGE)), breaks=True, repeats=True),
     "a mirror hangs": Fault(_hang_mirror),
     "a mirror is killed": Fault(_kill_mirror),
     "clients leave in the middle": Fault(_leave_in_the_middle),
@@ -331,7 +331,7 @@ FAULTS: dict[str, Fault] = {
     "clients come in a storm": Fault(_storm),
     "a worker is killed": Fault(_kill_worker, (Excuse.of(NO_TOPOLOGY),), breaks=True),
     "a new configuration": Fault(_reload),
-    "the program is started anew": Fault(_start_anew),
+    "the program is started anew": Fault(_start_anew, repeats=True),
 }
 """Every kind of fault."""
 BRIEF = (

@@ -315,9 +315,11 @@ def of_messages(journal: Journal, troubles: Sequence[Trouble]) -> list[str]:
     sent = {(message.channel, message.number) for message in journal.published}
     for session in journal.sessions:
         last: dict[str, int] = {}
+        before: set[tuple[str, int]] = set()
         for channel, number, at in session.heard:
-            if number == last.get(channel) and any(each.repeats and each.overlaps(at, at) for each in troubles):
+            if (channel, number) in before and any(each.repeats and each.overlaps(at, at) for each in troubles):
                 continue
+            before.add((channel, number))
             if number <= last.get(channel, 0) or (channel, number) not in sent:
                 complaints.append(f"{session.name}: {channel} {number} after {last.get(channel, 0)} at {at:.3f}")
             last[channel] = number

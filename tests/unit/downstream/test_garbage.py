@@ -89,7 +89,14 @@ async def test_nothing_is_left_of_a_visit(downstream: Downstream, lines: list[st
 
 
 @pytest.mark.parametrize(
-    "half", [b"*2\r\n$3\r\nGET\r\n$1000\r\nab", b"nonsense", b"BLPOP a 0\r\n", b"GET a\r\nGET b\r\n"]
+    "half",
+    [
+        b"*2\r\n$3\r\nGET\r\n$1000\r\nab",
+        b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$%d\r\nab" % (2 * LARGE),
+        b"nonsense",
+        b"BLPOP a 0\r\n",
+        b"GET a\r\nGET b\r\n",
+    ],
 )
 async def test_nothing_is_left_of_who_leaves_in_the_middle(
     downstream: Downstream, nodes: list[FakeNode], half: bytes

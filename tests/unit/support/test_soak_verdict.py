@@ -180,11 +180,19 @@ def test_messages_may_be_missed_in_trouble_and_before_a_session() -> None:
     assert verdict(Journal(sessions=[session], published=published), [LOSS], {}) == []
 
 
-def test_a_message_may_come_twice_only_where_a_trouble_says_so() -> None:
-    published = [Published("c", 1, 101.0, 101.0, is_sure=True)]
-    journal = Journal(sessions=[Session("s", 0.5, 150.0, [("c", 1, 101.0)] * 2)], published=published)
-    assert len(verdict(journal, [LOSS], {})) == 1
+@pytest.mark.parametrize("again", [[1, 1], [1, 2, 1], [1, 2, 1, 2]])
+def test_a_message_may_come_twice_only_where_a_trouble_says_so(again: list[int]) -> None:
+    published = [Published("c", number, 101.0, 101.0, is_sure=True) for number in (1, 2)]
+    session = Session("s", 0.5, 150.0, [("c", number, 101.0) for number in again])
+    journal = Journal(sessions=[session], published=published)
+    assert verdict(journal, [LOSS], {})
     assert verdict(journal, [replace(LOSS, repeats=True)], {}) == []
+
+
+def test_a_message_that_comes_late_is_out_of_order_whatever_the_trouble() -> None:
+    published = [Published("c", number, 101.0, 101.0, is_sure=True) for number in (1, 2)]
+    journal = Journal(sessions=[Session("s", 0.5, 150.0, [("c", 2, 101.0), ("c", 1, 101.0)])], published=published)
+    assert len(verdict(journal, [replace(LOSS, repeats=True)], {})) == 1
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ class RedirectionKind(Enum):
         """Whether the redirection names another endpoint; one that does not is sent again a little later."""
         return self in (RedirectionKind.MOVED, RedirectionKind.ASK)
 
+    @property
+    def is_of_the_node(self) -> bool:
+        """Whether any other node that has the slot may well answer a read."""
+        return self in (RedirectionKind.LOADING, RedirectionKind.MASTERDOWN)
+
 
 ASKING = encode.command([b"ASKING"])
 """What a command follows to a node that imports its slot ("ASK redirection" in the cluster specification)."""

@@ -38,6 +38,8 @@ def follow(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConne
     if cluster.refresher is not None:
         cluster.refresher.on_redirection(redirection.kind)
     cluster.retries += 1
+    if redirection.kind.is_of_the_node and request.is_read:
+        cluster.health.on_not_ready(asked.pool.endpoint)
     if _may_be_forged(cluster, request, redirection):
         return _wait_to_be_sure(cluster, request, line, asked)
     is_asked_in_parts = redirection.kind is RedirectionKind.ASK and request.replies > 1

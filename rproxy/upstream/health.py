@@ -1,7 +1,8 @@
 """Which endpoints of a cluster are unhealthy: reads go elsewhere, as long as there is another place for them.
 
 Writes, and reads that have only one place, go to an unhealthy endpoint all the same: it is the best there is. An
-endpoint is unhealthy because its requests fail (``upstream.outlier``), or its checks (``upstream.checks``).
+endpoint is unhealthy because its requests fail (``upstream.outlier``), or its checks (``upstream.checks``), or because
+it says itself that it can answer no reads now.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 FAILED_ACTIVE_HC = "failed_active_hc"
 FAILED_OUTLIER_CHECK = "failed_outlier_check"
 """Envoy's flags of an endpoint whose checks fail, and of one that is ejected."""
+NOT_READY = "not_ready"
+"""The flag of one that said ``LOADING`` or ``MASTERDOWN``."""
+NOT_READY_FOR = 1.0
+"""Seconds for which it is not asked again, if another may answer."""
 
 log = logging.getLogger("rproxy.upstream")
 
@@ -34,12 +39,13 @@ class Health:
     It costs a request that succeeds nothing: only failures come here, and each pool is told when its endpoint changes.
     """
 
-    __slots__ = ("_checker", "_checks", "_cluster", "_records", "checked", "enforced", "overflow")
+    __slots__ = ("_checker", "_checks", "_cluster", "_not_ready", "_records", "checked", "enforced", "overflow")
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._records: dict[Endpoint, OutlierRecord] = {}
         self._checks: dict[Endpoint, CheckRecord] = {}
+        self._not_ready: dict[Endpoint, float] = {}  # and until when
         self._checker = Checker(cluster, self.on_check)
         self.checked: Counter[str] = Counter()
         """Checks by their result, ``success`` or ``failure``."""
@@ -49,10 +55,14 @@ class Health:
         """Ejections that ``max_ejection_percent`` forbade."""
 
     def flags(self, endpoint: Endpoint) -> list[str]:
-        """Why ``endpoint`` is unhealthy, in Envoy's words; empty if it is not."""
+        """Why ``endpoint`` is unhealthy, in Envoy's words where it has one; empty if it is not."""
         checks, record = self._checks.get(endpoint), self._records.get(endpoint)
-        flags = [FAILED_ACTIVE_HC] if checks is not None and checks.has_failed else []
-        return [*flags, FAILED_OUTLIER_CHECK] if record is not None and record.ejected_until is not None else flags
+        reasons = {
+            FAILED_ACTIVE_HC: checks is not None and checks.has_failed,
+            FAILED_OUTLIER_CHECK: record is not None and record.ejected_until is not None,
+            NOT_READY: endpoint in self._not_ready,
+        }
+        return [flag for flag, is_so in reasons.items() if is_so]
 
     def is_unhealthy(self, endpoint: Endpoint) -> bool:
         """Whether reads should go elsewhere."""
@@ -111,6 +121,15 @@ class Health:
             log.info("cluster %s: %s is healthy again", self._cluster.name, endpoint)
         self._tell(endpoint, is_silent)
 
+    def on_not_ready(self, endpoint: Endpoint) -> None:
+        """It answered a read with ``LOADING`` or ``MASTERDOWN``."""
+        if endpoint not in self._cluster.topology.endpoints():
+            return
+        was_known = endpoint in self._not_ready
+        self._not_ready[endpoint] = self._cluster.turn.now + NOT_READY_FOR
+        if not was_known:
+            self._tell(endpoint)
+
     def _release(self, endpoint: Endpoint, record: OutlierRecord) -> None:
         record.release(self._cluster.turn.now)
         log.info("cluster %s: %s is ejected no more", self._cluster.name, endpoint)
@@ -131,7 +150,10 @@ class Health:
             self._cluster.refresher.on_degraded()
 
     def tick(self, now: float) -> None:
-        """The janitor's round: end the ejections whose time is over."""
+        """The janitor's round: end what is over."""
+        for endpoint in [endpoint for endpoint, until in self._not_ready.items() if until <= now]:
+            del self._not_ready[endpoint]
+            self._tell(endpoint)
         for endpoint, record in self._records.items():
             if record.ejected_until is not None and record.ejected_until <= now:
                 self._release(endpoint, record)
@@ -141,6 +163,7 @@ class Health:
         endpoints = set(self._cluster.topology.endpoints())
         self._records = {each: record for each, record in self._records.items() if each in endpoints}
         self._checks = {each: record for each, record in self._checks.items() if each in endpoints}
+        self._not_ready = {each: until for each, until in self._not_ready.items() if each in endpoints}
         self._begin_checks()
 
     def on_reconfigured(self) -> None:

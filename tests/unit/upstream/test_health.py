@@ -10,6 +10,7 @@ import pytest
 
 from rproxy.topology.read_policy import ReadPolicy
 from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
+from rproxy.upstream.health import NOT_READY_FOR
 from rproxy.upstream.refresher import Refresher
 from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, FakeNode, echo
 from tests.support.upstream import HandSet, Upstream, topology_of
@@ -259,6 +260,40 @@ async def test_another_configuration_keeps_what_is_ejected(pair: Watched) -> Non
     )
     replica.answers["GET"] = b"+again\r\n"
     assert await pair.read() == b"+again\r\n"
+
+
+# -- what says so itself
+
+
+@pytest.mark.parametrize("line", [b"-LOADING Redis is loading\r\n", b"-MASTERDOWN Link with MASTER is down\r\n"])
+async def test_reads_avoid_a_replica_that_says_that_it_is_not_ready(
+    nodes: list[FakeNode], make_upstream: Any, line: bytes
+) -> None:
+    pair = Watched(nodes[:2], make_upstream, ReadPolicy.PREFER_REPLICA)
+    (replica,) = pair.replicas
+    replica.answers["GET"] = line
+    pair.upstream.send("GET", "a", is_read=True)
+    await replica.heard("GET")
+    await pair.upstream.until(lambda: pair.flags(replica) == ["not_ready"])
+    await pair.later(0.5)
+    assert await pair.upstream.replies.have(1) == [b"+primary\r\n"]
+    assert await pair.read() == b"+primary\r\n"
+    assert replica.count("GET") == 1
+    replica.answers["GET"] = b"+one\r\n"
+    await pair.later(NOT_READY_FOR)
+    assert await pair.read() == b"+one\r\n"
+    assert pair.flags(replica) == []
+
+
+async def test_one_that_is_not_ready_is_asked_if_there_is_no_other(nodes: list[FakeNode], make_upstream: Any) -> None:
+    pair = Watched(nodes[:2], make_upstream, ReadPolicy.REPLICA)
+    (replica,) = pair.replicas
+    replica.answers["GET"] = b"-LOADING Redis is loading\r\n"
+    pair.upstream.send("GET", "a", is_read=True)
+    await pair.upstream.until(lambda: pair.flags(replica) == ["not_ready"])
+    replica.answers["GET"] = b"+one\r\n"
+    await pair.later(0.5)
+    assert await pair.upstream.replies.have(1) == [b"+one\r\n"]
 
 
 # -- who is told

@@ -18,10 +18,10 @@ def look_after(pool: Pool, now: float) -> None:
     """The janitor's round of one endpoint."""
     op_timeout = pool.cluster.op_timeout
     for connection in pool.connections():
-        if connection.is_busy or connection.stalled_at or connection.filled:
-            connection.look_after(now, op_timeout)
         if not connection.is_stalled:
             _expire(connection, now - op_timeout)
+        if connection.is_busy or connection.stalled_at or connection.filled:
+            connection.look_after(now, op_timeout)
         pool.restore(connection.lane)
     pool.pins.tick(now)
     pool.dial_again()

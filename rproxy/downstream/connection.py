@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from rproxy.dispatch.session import Session
 from rproxy.dispatch.upload import Upload
-from rproxy.downstream.flow import FIRST_GUESS, bounds, reply_size, window
-from rproxy.downstream.reply_queue import ReplyQueue
+from rproxy.downstream.throttle import ThrottledConnection
 from rproxy.resp import encode
 from rproxy.resp.wire import COMMAND, MALFORMED, NEED_MORE, Chunk, RequestScanner
-from rproxy.transport.connection import Connection
 from rproxy.transport.phase import Phase
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ _HELD_MOST = 1024 * 1024
 """Bytes read ahead of a client whose commands wait; no more is read from it beyond."""
 _LARGE = 1024 * 1024
 """Bytes from which on a command is handed on as it comes, if it can be."""
-_LOOK_AFTER = 1024 * 1024
-"""Bytes of replies after which the size of the next ones is guessed anew."""
 REASONS = {
     "slow": "it has taken none of its replies for too long (see slow_client_timeout)",
     "in_the_way": "it takes a large reply so slowly that other clients wait behind it",
@@ -41,69 +37,19 @@ REASONS = {
 log = logging.getLogger("rproxy.listener")
 
 
-class DownstreamConnection(Connection):
-    """A client's connection.
+class DownstreamConnection(ThrottledConnection):
+    """A client's connection: ``dispatch.session.Client``."""
 
-    A client with too much in flight is *throttled*: what it sent stays in the inbox, and nothing more is read from it,
-    until replies have left. How much is too much follows from the size of its replies (``downstream.flow``). So is one
-    that has had its share of a turn, until the next.
-    """
-
-    __slots__ = (
-        "_dispatcher",
-        "_is_resuming",
-        "_look_at",
-        "_max_in_flight",
-        "_output_limit",
-        "_pause_at",
-        "_progress",
-        "_progress_at",
-        "_pushes",
-        "_reply_size",
-        "_scanner",
-        "_seen_answered",
-        "_seen_passed",
-        "_settling",
-        "_strict_scanner",
-        "_upload",
-        "_window",
-        "heard_at",
-        "is_finishing",
-        "is_throttled",
-        "listener",
-        "replies",
-        "session",
-    )
+    __slots__ = ("_dispatcher", "_scanner", "_strict_scanner", "_upload", "heard_at")
 
     def __init__(self, listener: Listener, session: Session) -> None:
-        Connection.__init__(self, listener.turn, listener.traffic, False)
-        self.listener = listener
-        self.session = session
+        ThrottledConnection.__init__(self, listener, session)
         session.client = self
-        self.replies = ReplyQueue(self)
-        self.is_throttled = False
-        self._is_resuming = False
-        self.is_finishing = False
         self.heard_at = self.turn.now
-        self._settling: Callable[[], None] | None = None
         self._dispatcher = listener.dispatcher
         self._scanner: RequestScanner | None = None
         self._strict_scanner: RequestScanner | None = None
-        self._reply_size = FIRST_GUESS
-        self._seen_passed = 0
-        self._seen_answered = 0
-        self._progress = 0
-        self._progress_at = 0.0
-        self._pushes: list[bytes] | None = None
         self._upload: Upload | None = None
-        self.renew_limits()
-
-    def renew_limits(self) -> None:
-        """Take the limits from the listener, which may have others now."""
-        self._output_limit = self.listener.output_limit
-        self._max_in_flight = self.listener.max_in_flight
-        self.replies.most, self._pause_at = bounds(self._output_limit)
-        self._look()
 
     @property
     def phase(self) -> Phase:
@@ -179,11 +125,6 @@ class DownstreamConnection(Connection):
             self._resume_soon()
         return 0
 
-    def _room(self) -> int:
-        """How many more requests may be in flight for the client."""
-        pending = self.replies.pending()
-        return min(self._window, self._max_in_flight - self.session.load) - pending
-
     def _waits(self, size: int) -> bool:
         """Whether the ``size`` bytes in the inbox have to wait: for a reply, or for room."""
         if self.session.is_held:
@@ -197,43 +138,6 @@ class DownstreamConnection(Connection):
             self._crowd()
             return True
         return False
-
-    def _look(self) -> None:
-        """Guess the size of replies anew, and how many may be under way."""
-        replies = self.replies
-        passed, answered = self.outbox.gone + self.outbox.unsent() - replies.begun, replies.answered()
-        size = reply_size(self._reply_size, passed - self._seen_passed, answered - self._seen_answered, replies.begun)
-        self._reply_size = size
-        self._seen_passed, self._seen_answered = passed, answered
-        self._look_at = passed + (min(_LOOK_AFTER, self._pause_at) if answered else 1)
-        self._window = window(replies.most - self.unsent(), size, self._max_in_flight)
-
-    def _crowd(self) -> None:
-        """Take no more commands until the client has taken replies, and see to it that this does not take for ever."""
-        self._throttle()
-        if self not in self.listener.crowded:
-            self.listener.crowded.add(self)
-            self._progress_at = self.turn.now
-
-    def on_full(self) -> None:
-        """So much waits for the client that nodes have to: it is throttled, in the middle of a batch too."""
-        self.session.is_interrupted = True
-        self._crowd()
-
-    def look_after(self, now: float, patience: float) -> bool:
-        """The janitor's round of a crowded client; false if there is no more to look after.
-
-        It is closed if it has taken nothing for ``patience`` seconds, 0 for ever.
-        """
-        backlog = self.transport.backlog() if self.transport is not None else 0
-        progress = self.outbox.gone - backlog + self.replies.answered()
-        if not self.outbox.unsent() + backlog and not self.replies.feeders:
-            return False
-        if progress != self._progress:
-            self._progress, self._progress_at = progress, now
-        elif patience and now - self._progress_at > patience:
-            self.give_up("slow")
-        return True
 
     def give_up(self, reason: str) -> None:
         """Close a client that stands in the way, or has a part of a reply that nobody can complete."""
@@ -371,42 +275,6 @@ class DownstreamConnection(Connection):
         if self._scanner is None:
             self._scanner = scanner
             self.listener.renew_scanner()
-
-    def unsent(self) -> int:
-        """Bytes of replies that wait for the client, or for replies before them."""
-        backlog = self.transport.backlog() if self.transport is not None else 0
-        return self.outbox.unsent() + backlog + self.replies.held + self.replies.reserved
-
-    def _throttle(self) -> None:
-        self.is_throttled = True
-        self._watch(True)
-        if self.transport is not None:
-            self.transport.pause_reading()
-
-    def _resume_soon(self) -> None:
-        """Go on in the next turn: once, however many replies tell that there is room, since others have a turn too."""
-        if not self._is_resuming:
-            self._is_resuming = True
-            self.turn.loop.call_soon(self._resume)
-
-    def _resume(self) -> None:
-        """Go on with what was left in the inbox, then read again."""
-        self._is_resuming = False
-        if self.transport is None or self.is_finishing or not self.is_throttled:
-            return
-        self.is_throttled = False
-        self.session.is_interrupted = self.session.is_held or self.session.is_quitting
-        self._look()
-        if self.inbox is not None:
-            self.receive(self.inbox, self.filled)
-        if not self.is_throttled and self.transport is not None and not self.is_finishing:
-            self._watch(False)
-            self.transport.resume_reading()
-
-    def _watch(self, is_watching: bool) -> None:
-        """Whether to be told of replies and of what was sent: only while waiting for it."""
-        self.replies.is_watched = is_watching or self._settling is not None or self._pushes is not None
-        self.awaits_sent = is_watching
 
     def on_delivered(self) -> None:
         """A reply was delivered while this connection waited for it."""

@@ -18,6 +18,7 @@ from rproxy.dispatch.portable import Described, restore
 from rproxy.dispatch.session import Session
 from rproxy.downstream.balance import Balance
 from rproxy.downstream.connection import REASONS, DownstreamConnection
+from rproxy.downstream.throttle import ThrottledConnection
 from rproxy.resp.wire import RequestScanner
 from rproxy.transport.attach import accept, adopt, attach
 from rproxy.transport.connection import Traffic, Turn
@@ -55,7 +56,7 @@ class Listener:
         self.rejected = 0
         self.given_up = Counter(dict.fromkeys(REASONS, 0))
         """Clients that were closed because their replies could not be brought to them, by reason."""
-        self.crowded: set[DownstreamConnection] = set()
+        self.crowded: set[ThrottledConnection] = set()
         """The clients that take no more commands before they have taken replies."""
         self.connections: set[DownstreamConnection] = set()
         self._socket = sock

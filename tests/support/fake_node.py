@@ -174,6 +174,17 @@ def echo(command: Command) -> bytes:
     return encode.bulk(command[-1])
 
 
+class Gate:
+    """An answer that is held back until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.is_open = asyncio.Event()
+
+    async def __call__(self, command: Command) -> Said:
+        await self.is_open.wait()
+        return echo(command)
+
+
 def cluster_answers(
     *shards: Sequence[Endpoint], epoch: int = 1, state: str = "ok", covered: int = 16384, name: bytes = b"id"
 ) -> dict[str, Answer]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rproxy.topology.snapshot import Topology
 from tests.support.dispatch import Dispatch
 from tests.support.downstream import Downstream
 from tests.support.fake_node import PATIENCE, Answer, FakeNode
@@ -63,3 +64,13 @@ async def make_downstream(start_node: StartNode, op_timeout: float) -> AsyncIter
     yield make
     for downstream in made:
         await downstream.close()
+
+
+@pytest.fixture
+def make(make_downstream: Callable[..., Downstream], topology: Topology) -> Callable[..., Downstream]:
+    """Makes a listener before a package's ``topology``, with the limits that are given."""
+
+    def make_with(**limits: int) -> Downstream:
+        return make_downstream({"main": topology}, limits=limits)
+
+    return make_with

@@ -215,7 +215,7 @@ class ClusterConfig(Section):
     """How often the topology is asked for."""
 
     cluster_refresh_timeout: Timeout = 3.0
-    """The time a node has to answer with the topology before another is asked."""
+    """The time a node has to answer with the topology; another is asked too after 0.25 s."""
 
     redirect_refresh_interval: Duration = 5.0
     """The least time between two refreshes that redirections bring about; redirections inside it are not counted."""

@@ -6,9 +6,10 @@ When to ask is decided by ``topology.refresh``, what an answer is worth by ``top
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from rproxy.upstream.cluster import Cluster
 
 QUESTIONS = ([b"CLUSTER", b"SLOTS"], [b"CLUSTER", b"INFO"])
+ASK_ANOTHER_AFTER = 0.25
+"""Seconds after which one more node is asked, while those before have not answered: one may hang, or be far away."""
+
+Answer = tuple[Endpoint, asyncio.Task[ClusterView]]
+"""What a node answers, or the ``DialError`` or ``TopologyError`` of the attempt."""
 
 log = logging.getLogger("rproxy.topology")
 
@@ -131,14 +137,37 @@ class Refresher:
                 self._nudged.clear()
 
     async def refresh(self) -> None:
-        """Ask one node after the other until an answer can be used. A bad answer leaves the old topology in force."""
+        """Ask nodes until an answer can be used. A bad answer leaves the old topology in force."""
+        async with contextlib.aclosing(self._answers()) as answers:
+            await self._choose(answers)
+
+    async def _answers(self) -> AsyncGenerator[Answer, None]:
+        """Ask one node after the other; what they answer, as it comes."""
+        candidates = self._candidates()
+        asked: dict[asyncio.Task[ClusterView], Endpoint] = {}
+        try:
+            while candidates or asked:
+                if candidates:
+                    endpoint = candidates.pop(0)
+                    asked[asyncio.create_task(self._ask(endpoint))] = endpoint
+                limit = ASK_ANOTHER_AFTER if candidates else None
+                done, _ = await asyncio.wait(asked, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+                for answer in done:
+                    yield asked.pop(answer), answer
+        finally:
+            for answer in asked:
+                answer.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _choose(self, answers: AsyncIterator[Answer]) -> None:
+        """Take the first answer that can be used, or at last the best of those that are in doubt."""
         self._set_state(RefresherState.ASKING)
         started_at = self._now()
         troubles: list[str] = []
         doubted: list[ClusterView] = []
-        for endpoint in self._candidates():
+        async for endpoint, answer in answers:
             try:
-                view = await self._ask(endpoint)
+                view = answer.result()
             except (DialError, TopologyError) as error:
                 troubles.append(f"{endpoint}: {error}")
                 continue

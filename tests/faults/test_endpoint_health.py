@@ -148,6 +148,7 @@ CHECKS = {"health_checks": {"interval": "0.1s", "unhealthy_threshold": 1, "healt
 def test_reads_avoid_a_replica_that_is_loading(
     cluster: EmbeddedCluster, cluster_keys: dict[str, Any], how: str
 ) -> None:
+    cluster.await_healthy()
     primary, replica = cluster.shard_of("b")
     config = config_of(
         cluster.seeds,

@@ -133,7 +133,10 @@ class Relay(Background):
             await reader.read(_CHUNK)
             writer.write(_NONSENSE)
             return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            return  # nobody is there: a connection to the system itself would have been refused
         self._writers.add(far_writer)
         up = asyncio.create_task(self._pump(reader, far_writer, False))
         down = asyncio.create_task(self._pump(far_reader, writer, True))

@@ -15,7 +15,7 @@ from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Topology
 from rproxy.upstream.failure import UNSERVED_SLOT
 from rproxy.upstream.refresher import Refresher
-from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Answer, Command, FakeNode, cluster_answers
+from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Answer, Command, FakeNode, Gate, cluster_answers
 from tests.support.upstream import Upstream, topology_of
 
 NEVER = 86400.0
@@ -93,6 +93,33 @@ async def test_after_a_bad_answer_the_old_topology_stays_and_the_next_node_is_as
     await refresher.refresh()
     assert refresher.results == {"success": 1}
     assert upstream.cluster.topology == topology_of((bad.endpoint,), (good.endpoint,))
+
+
+async def test_a_node_that_hangs_holds_up_nothing(start_node: Any, make_upstream: Any) -> None:
+    hanging, good = await start_node({"CLUSTER SLOTS": SILENCE}), await start_node()
+    good.answers |= cluster_answers([good.endpoint])
+    refresher = refresher_of(make_upstream(cluster_refresh_timeout=PATIENCE), hanging.endpoint, good.endpoint)
+    await refresher.refresh()
+    assert (questions(hanging), questions(good), refresher.results) == (1, 1, {"success": 1})
+    await hanging.until_closed(0)
+
+
+async def test_an_answer_that_takes_long_counts_if_the_others_are_no_good(start_node: Any, make_upstream: Any) -> None:
+    slow, bad = await start_node(), await start_node({"CLUSTER SLOTS": b"-ERR\r\n", "CLUSTER INFO": b"-ERR\r\n"})
+    slow.answers |= cluster_answers([slow.endpoint])
+    answer, gate = slow.answers["CLUSTER SLOTS"], Gate()
+
+    async def late(command: Command) -> Answer:
+        await gate.is_open.wait()
+        return answer
+
+    slow.answers["CLUSTER SLOTS"] = late
+    refresher = refresher_of(make_upstream(), slow.endpoint, bad.endpoint)
+    refreshing = asyncio.create_task(refresher.refresh())
+    await bad.heard("CLUSTER")
+    gate.is_open.set()
+    await refreshing
+    assert refresher.results == {"success": 1}
 
 
 async def test_a_node_that_is_behind_is_not_believed_while_another_knows_better(

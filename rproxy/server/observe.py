@@ -75,9 +75,9 @@ def of_cluster(cluster: Cluster, catalog: Catalog) -> Iterator[Sample]:
     yield "rproxy_upstream_connections_rate_limited_total", labels, cluster.rate_limited
     yield "rproxy_upstream_received_bytes_total", labels, traffic.received_bytes
     yield "rproxy_upstream_sent_bytes_total", labels, traffic.sent_bytes
-    yield "rproxy_upstream_requests_in_flight", labels, cluster.in_flight()
+    yield "rproxy_upstream_requests_in_flight", labels, cluster.pools.in_flight()
     yield "rproxy_upstream_requests_parked", labels, len(cluster.parking)
-    in_use, idle = cluster.pinned()
+    in_use, idle = cluster.pools.pinned()
     yield "rproxy_upstream_pinned_connections", (cluster.name, "in_use"), in_use
     yield "rproxy_upstream_pinned_connections", (cluster.name, "idle"), idle
     yield "rproxy_upstream_retries_total", labels, cluster.retries

@@ -26,6 +26,7 @@ cdef class Cluster:
     cdef public long long retries
     cdef public long long rate_limited
     cdef readonly object parking
+    cdef readonly object pools
     cdef readonly object health
     cdef public bint has_parked
     cdef readonly bint is_single
@@ -35,8 +36,6 @@ cdef class Cluster:
     cdef list _shards
     cdef list _shard_slots
     cdef const unsigned short[::1] _shard_at
-    cdef dict _pools
-    cdef list _retired
     cdef list _stats
     @cython.locals(index=cython.int, shard=ShardPools, pool=Pool)
     cpdef UpstreamConnection connection_for(self, int slot, bint is_read, Py_ssize_t affinity)

@@ -22,6 +22,7 @@ from rproxy.upstream.health import Health
 from rproxy.upstream.overdue import look_after
 from rproxy.upstream.parking import TRAIL_MOST, Parking
 from rproxy.upstream.pool import Pool
+from rproxy.upstream.pools import Pools
 from rproxy.upstream.request import LOST_ONCE, Request
 from rproxy.upstream.shard_pools import ShardPools
 from rproxy.upstream.sink import MIRRORED
@@ -43,8 +44,6 @@ class Cluster:
 
     __slots__ = (
         "_owners_awaited_until",
-        "_pools",
-        "_retired",
         "_shard_at",
         "_shard_slots",
         "_shards",
@@ -58,6 +57,7 @@ class Cluster:
         "name",
         "op_timeout",
         "parking",
+        "pools",
         "rate_limited",
         "read_policy",
         "redirections",
@@ -110,8 +110,7 @@ class Cluster:
         self._shard_at = _packed(self.topology.slots)
         self._shard_slots: list[int] = []
         self.tags: Tags = {}
-        self._pools: dict[tuple[Endpoint, bool], Pool] = {}
-        self._retired: list[Pool] = []
+        self.pools = Pools(self)
         self._stats: list[CommandStats | None] = []
         self.subscriptions = Subscriptions(self)
 
@@ -165,8 +164,7 @@ class Cluster:
 
     def _submit_unserved(self, request: Request) -> None:
         """Look for an owner of the slot; let ``request`` wait for it if one is to be expected, else say so at once."""
-        if self.refresher is not None:
-            self.refresher.on_failure()
+        self.on_failure()
         if self.awaits_owners():
             self.park(request, 0.0)
         else:
@@ -197,7 +195,7 @@ class Cluster:
         """The topology's endpoints, those first that are up and answer: before all replicas of a primary that does not,
         since who takes its place is the first to know.
         """
-        pools = self._pools.values()
+        pools = self.pools.in_force()
         down = {pool.endpoint for pool in pools if pool.is_down() or pool.is_unhealthy or pool.is_silent()}
         heirs = {replica for shard in self.topology.shards if shard.primary in down for replica in shard.replicas}
         return sorted(self.topology.endpoints(), key=lambda endpoint: (endpoint in down, endpoint not in heirs))
@@ -205,7 +203,7 @@ class Cluster:
     def replica_connections(self, affinity: int) -> list[UpstreamConnection]:
         """A connection to every replica, as far as it is up and healthy: for commands that act on nodes."""
         replicas = [replica for shard in self.topology.shards for replica in shard.replicas]
-        pools = [self.pool(replica, is_readonly=True) for replica in replicas]
+        pools = [self.pools.get(replica, is_readonly=True) for replica in replicas]
         up = [pool for pool in pools if not (pool.is_down() or pool.is_unhealthy)]
         return [connection for pool in up if (connection := pool.pick(affinity)) is not None]
 
@@ -217,17 +215,20 @@ class Cluster:
             self._owners_awaited_until = self.turn.tick() + self.op_timeout
         self.topology = topology
         self.health.on_swap()
-        before = self._pools
-        self._pools = {}
-        self._shards = [self._shard_pools(shard, before) for shard in topology.shards]
+        before = self.pools.in_force()
+        self._lay_out()
         self._shard_at = _packed(topology.slots)
         self._shard_slots = topology.first_slots()
         self.tags = tags_after(self.tags, topology)
         self.is_single = len(topology.shards) == 1 and topology.covered == SLOT_COUNT
-        self._retired += [pool for key, pool in before.items() if key not in self._pools]
         self.subscriptions.on_swap()
-        self._trail_moved(before.values())
+        self._trail_moved(before)
         self.leave_parking()
+
+    def _lay_out(self) -> None:
+        """Give every shard its pools, and retire those that none has."""
+        self._shards = [self._shard_pools(shard) for shard in self.topology.shards]
+        self.pools.keep(pool for shard in self._shards for pool in shard.pools())
 
     def _trail_moved(self, pools: Iterable[Pool]) -> None:
         """Let requests of a slot that has another primary now wait for those in flight at its former one.
@@ -257,25 +258,21 @@ class Cluster:
         self.tls = Certificates(settings.tls, f"cluster {settings.name}") if settings.tls is not None else None
         self.parking.most = settings.max_parked
         self.health.on_reconfigured()
-        self._retired += self._pools.values()
-        self._pools = {}
-        self._shards = [self._shard_pools(shard, {}) for shard in self.topology.shards]
+        self.pools.keep(())
+        self._lay_out()
         self.leave_parking()
 
     def is_idle(self) -> bool:
         """Whether nobody waits for anything of it, or listens to it."""
-        in_use, _ = self.pinned()
-        return not (self.in_flight() or len(self.parking) or in_use or len(self.subscriptions.topics))
+        in_use, _ = self.pools.pinned()
+        return not (self.pools.in_flight() or len(self.parking) or in_use or len(self.subscriptions.topics))
 
-    def _shard_pools(self, shard: Shard, before: dict[tuple[Endpoint, bool], Pool]) -> ShardPools:
+    def _shard_pools(self, shard: Shard) -> ShardPools:
         def pool(endpoint: Endpoint) -> Pool:
-            key = (endpoint, endpoint != shard.primary)
-            if key not in self._pools:
-                self._pools[key] = before.get(key) or Pool(self, *key)
-            return self._pools[key]
+            return self.pools.get(endpoint, endpoint != shard.primary)
 
         tiers = candidates(self.read_policy, shard, is_read=True)
-        return ShardPools(shard, pool(shard.primary), tuple(tuple(pool(e) for e in tier) for tier in tiers))
+        return ShardPools(shard, pool(shard.primary), tuple(tuple(map(pool, tier)) for tier in tiers))
 
     def follow(self, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
         """Follow the error ``line`` that came on ``asked`` if it is a redirection; false if it is the client's."""
@@ -285,8 +282,8 @@ class Cluster:
         """Correct one slot; an endpoint that was no primary before is a reason to ask for the whole topology."""
         is_known = any(shard.primary == endpoint for shard in self.topology.shards)
         self.swap(self.topology.with_slot_moved(slot, endpoint))
-        if not is_known and self.refresher is not None:
-            self.refresher.on_failure()
+        if not is_known:
+            self.on_failure()
 
     def pool_of(self, slot: int, is_read: bool) -> Pool | None:
         """Where a request of ``slot`` goes; ``None`` while nothing serves it."""
@@ -295,22 +292,6 @@ class Cluster:
             return None
         shard = self._shards[index]
         return (shard.reader or shard.choose_reader()) if is_read else shard.writer
-
-    def pool_at(self, endpoint: Endpoint, is_readonly: bool) -> Pool | None:
-        """The pool of an endpoint in one role, ``None`` where there is none."""
-        return self._pools.get((endpoint, is_readonly))
-
-    def has_pool(self, endpoint: Endpoint) -> bool:
-        """Whether requests may have been sent to ``endpoint`` already."""
-        return any(self.pool_at(endpoint, is_readonly) is not None for is_readonly in (False, True))
-
-    def pool(self, endpoint: Endpoint, is_readonly: bool) -> Pool:
-        """The pool of an endpoint in one role, made where there is none."""
-        key = (endpoint, is_readonly)
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = Pool(self, endpoint, is_readonly)
-        return pool
 
     def on_request_lost(
         self, request: Request, failure: Failure, reason: str, endpoint: Endpoint, was_written: bool
@@ -370,7 +351,7 @@ class Cluster:
         """Why requests of ``slot`` are not taken, as far as it is known, in a few words."""
         if slot >= 0 and self.pool_of(slot, is_read) is None:
             return f"read_policy {self.read_policy.value} and no replica" if is_read else "nothing serves the slot"
-        troubles = [f"{pool.endpoint}: {pool.failure}" for pool in self._pools.values() if pool.failure]
+        troubles = [f"{pool.endpoint}: {pool.failure}" for pool in self.pools.in_force() if pool.failure]
         return "; ".join(troubles[:3]) or "every connection is full"
 
     def on_endpoint_up(self, pool: Pool) -> None:
@@ -378,8 +359,8 @@ class Cluster:
         if self.has_parked:
             self.leave_parking()
 
-    def on_endpoint_failed(self, pool: Pool) -> None:
-        """A connection was lost, or could not be opened."""
+    def on_failure(self) -> None:
+        """Something failed as it does when the topology has changed: it is asked for."""
         if self.refresher is not None:
             self.refresher.on_failure()
 
@@ -389,30 +370,19 @@ class Cluster:
         if self.tls is not None:
             self.tls.tick(now)
         self.health.tick(now)
-        for pool in [*self._pools.values(), *self._retired]:
+        for pool in self.pools.every():
             look_after(pool, now)
         if self.has_parked:
-            if self.refresher is not None:
-                self.refresher.on_failure()
+            self.on_failure()
             self.leave_parking()
-        self._retired = [pool for pool in self._retired if not pool.retire()]
+        self.pools.close_retired()
         self.subscriptions.tick(now)
-
-    def in_flight(self) -> int:
-        """Requests that wait for a reply."""
-        return sum(pool.in_flight() for pool in [*self._pools.values(), *self._retired])
-
-    def pinned(self) -> tuple[int, int]:
-        """How many pinned connections are in use, and how many wait for a client."""
-        counts = [pool.pins.count() for pool in [*self._pools.values(), *self._retired]]
-        return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
     def close(self) -> None:
         """Close every connection; what is in flight is answered with an error."""
         self.subscriptions.close()
         self.health.close()
-        for pool in [*self._pools.values(), *self._retired]:
-            pool.close()
+        self.pools.close()
         for request in self.parking.clear():
             self.answer_failure(request, UNREACHABLE, reason="rproxy is stopping")
 
@@ -424,7 +394,7 @@ class Cluster:
             "covered_slots": self.topology.covered,
             "refresher": self.refresher.state.value if self.refresher is not None else "none",
             "shards": self.topology.describe(),
-            "endpoints": [pool.describe() for pool in self._pools.values()],
+            "endpoints": [pool.describe() for pool in self.pools.in_force()],
             "health": self.health.describe(),
             "parked": len(self.parking),
             "subscriptions": self.subscriptions.describe(),

@@ -76,7 +76,7 @@ def _may_be_forged(cluster: Cluster, request: Request, redirection: Redirection)
     if 0 <= request.slot != redirection.slot:
         return True
     endpoint = redirection.endpoint
-    return not cluster.has_pool(endpoint) and endpoint not in cluster.topology.endpoints()
+    return not cluster.pools.knows(endpoint) and endpoint not in cluster.topology.endpoints()
 
 
 def _wait_to_be_sure(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
@@ -87,8 +87,7 @@ def _wait_to_be_sure(cluster: Cluster, request: Request, line: bytes, asked: Ups
     request.hops += 1
     if request.hops % LOST_ONCE > HOP_LIMIT:
         return False
-    if cluster.refresher is not None:
-        cluster.refresher.on_failure()
+    cluster.on_failure()
     key = first_key_of_script(request.data)
     if key is not None:
         data = encode.command([b"EXISTS", key])
@@ -113,7 +112,7 @@ def _resubmit(cluster: Cluster, request: Request, asked: UpstreamConnection) -> 
 
 def _ask(cluster: Cluster, request: Request, endpoint: Endpoint) -> None:
     """Send ``ASKING`` and the request, contiguous, to the node that imports the slot ("ASK redirection")."""
-    connection = cluster.pool(endpoint, is_readonly=False).pick(request.affinity)
+    connection = cluster.pools.get(endpoint, is_readonly=False).pick(request.affinity)
     if connection is None:
         cluster.park(request, RETRY_DELAY)
         return

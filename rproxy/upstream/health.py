@@ -141,7 +141,7 @@ class Health:
         """Tell the pools of ``endpoint`` what it is now; if it ``is_silent``, reads are not left waiting there."""
         is_unhealthy = self.is_unhealthy(endpoint)
         for is_readonly in (False, True):
-            pool = self._cluster.pool_at(endpoint, is_readonly)
+            pool = self._cluster.pools.find(endpoint, is_readonly)
             if pool is not None:
                 pool.is_unhealthy = is_unhealthy
                 if is_unhealthy and is_readonly and is_silent:

@@ -51,8 +51,7 @@ def _expire(connection: UpstreamConnection, before: float) -> None:
 def _doubt(connection: UpstreamConnection) -> None:
     """Requests were overdue: another node may have taken over, and after a long silence the connection is at fault."""
     cluster = connection.pool.cluster
-    if cluster.refresher is not None:
-        cluster.refresher.on_failure()
+    cluster.on_failure()
     if not connection.silent_since:
         connection.silent_since = cluster.turn.now
         if cluster.refresher is not None:

@@ -160,7 +160,7 @@ class PinnedCall:
         if redirection.kind is RedirectionKind.MOVED:
             self._cluster.move_slot(redirection.slot, redirection.endpoint)
         else:
-            self._asked_by = self._cluster.pool(redirection.endpoint, is_readonly=False)
+            self._asked_by = self._cluster.pools.get(redirection.endpoint, is_readonly=False)
         self._seek()
 
     def _on_timeout(self) -> None:

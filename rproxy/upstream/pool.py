@@ -256,7 +256,7 @@ class Pool:
                 self._set_state(PoolState.DOWN)
                 self._log_failure(reason)
         self.failure = reason
-        self.cluster.on_endpoint_failed(self)
+        self.cluster.on_failure()
 
     def _log_failure(self, reason: str) -> None:
         log.warning("cluster %s: %s: %s", self.cluster.name, self.endpoint, reason)

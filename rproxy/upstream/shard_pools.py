@@ -20,6 +20,10 @@ class ShardPools:
         if len(self._tiers) == 1 and len(self._tiers[0]) == 1:
             self.reader = self._tiers[0][0]
 
+    def pools(self) -> set[Pool]:
+        """All that its requests may go to."""
+        return {self.writer, *(pool for tier in self._tiers for pool in tier)}
+
     def choose_reader(self) -> Pool | None:
         """The next endpoint in turn of the best tier that has one up and healthy; ``None`` without any endpoint.
 

@@ -236,8 +236,7 @@ class Subscriptions:
         if node.endpoint == self.carrier:
             self._is_stale = True
             self._settle_down()
-        if self.cluster.refresher is not None:
-            self.cluster.refresher.on_failure()
+        self.cluster.on_failure()
 
     # -- the janitor
 

@@ -313,7 +313,7 @@ class Proxy(RuleBasedStateMachine):
                 client.wire.unblock()
         for _ in range(400):
             is_waiting = any(client.expected for client in (*self.clients, *self.gone))
-            if not is_waiting and not self.cluster.in_flight() and not len(self.cluster.parking):
+            if not is_waiting and not self.cluster.pools.in_flight() and not len(self.cluster.parking):
                 return
             for which in range(len(self.nodes)):
                 self.answers(which, 1000, 0)
@@ -346,7 +346,7 @@ class Proxy(RuleBasedStateMachine):
         assert all(count <= 1 for count in executed.values()), executed.most_common(3)
         for key, numbers in self.keyspace.writes.items():
             assert numbers == sorted(numbers), (key, numbers)
-        assert (self.cluster.in_flight(), len(self.cluster.parking)) == (0, 0)
+        assert (self.cluster.pools.in_flight(), len(self.cluster.parking)) == (0, 0)
         for connection in self.listener.connections:
             assert (connection.replies.pending(), connection.replies.held, connection.outbox.size()) == (0, 0, 0)
 

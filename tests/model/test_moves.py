@@ -107,7 +107,7 @@ def test_a_client_that_finishes_is_not_listened_to(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("kind", ["shared", "pinned"])
 def test_a_connection_to_a_node(proxy: Proxy, kind: str) -> None:
-    pool = proxy.cluster.pool(proxy.nodes[0].endpoint, is_readonly=False)
+    pool = proxy.cluster.pools.get(proxy.nodes[0].endpoint, is_readonly=False)
 
     def make() -> Walked:
         connection: Any = UpstreamConnection(pool, 0) if kind == "shared" else PinnedConnection(pool.pins, False)

@@ -73,7 +73,7 @@ async def test_it_is_ended_at_every_shard_that_waits(
     token = dispatch.send("WAIT", "1", "0")
     for node in nodes:
         await node.heard("WAIT")
-    await dispatch.until(lambda: dispatch.clusters["main"].pinned()[0] == 2)
+    await dispatch.until(lambda: dispatch.clusters["main"].pools.pinned()[0] == 2)
 
     def is_asked_for() -> bool:
         assert dispatch.session.unblock is not None

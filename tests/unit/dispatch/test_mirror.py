@@ -108,7 +108,7 @@ async def test_a_mirror_that_is_not_there_costs_nothing(make_dispatch: Any, topo
     dispatch, route = mirrored(make_dispatch, topology, copies)
     for command in (["SET", "b", "1"], ["MSET", "b", "1", "c", "2"], ["PUBLISH", "b", "1"], ["FLUSHALL"]):
         assert await dispatch.call(*command) == b"+OK\r\n"
-    await dispatch.until(lambda: not dispatch.clusters["mirror"].in_flight())
+    await dispatch.until(lambda: not dispatch.clusters["mirror"].pools.in_flight())
     assert not dispatch.clusters["main"].failures
     if copies is not NOWHERE:
         assert dispatch.mirror(route).sent == 0

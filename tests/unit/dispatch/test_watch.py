@@ -77,7 +77,7 @@ async def test_a_client_that_leaves_lets_go_of_its_watch(dispatch: Dispatch, nod
 async def test_unwatch_gives_the_connection_back(dispatch: Dispatch, nodes: list[FakeNode]) -> None:
     await dispatch.call("WATCH", "b")
     assert await dispatch.call("UNWATCH") == b"+OK\r\n"
-    pins = dispatch.clusters["main"].pool(nodes[0].endpoint, is_readonly=False).pins
+    pins = dispatch.clusters["main"].pools.get(nodes[0].endpoint, is_readonly=False).pins
     await dispatch.until(lambda: pins.count() == (0, 1))
     assert await dispatch.call("WATCH", "b") == b"+OK\r\n"
     assert len(nodes[0].peers) == 1

@@ -124,7 +124,7 @@ async def test_a_good_check_ends_an_ejection(make: Any, nodes: list[FakeNode]) -
     )
     replica.answers["PING"] = LOADING
     await upstream.until(lambda: flags(upstream, replica) == FAILED)
-    pool = upstream.cluster.pool(replica.endpoint, True)
+    pool = upstream.cluster.pools.get(replica.endpoint, True)
     upstream.cluster.health.on_failures(pool, 1, upstream.turn.now, 0.0, "a test")
     assert flags(upstream, replica) == [*FAILED, "failed_outlier_check"]
     replica.answers["PING"] = PONG

@@ -305,7 +305,7 @@ async def test_a_swap_keeps_the_pools_that_stay_and_retires_others_without_losin
     assert len(first.peers) == 1
     assert second.count("GET") == 1
     await upstream.until(lambda: upstream.cluster.traffic.active == 1)
-    assert upstream.cluster.in_flight() == 0
+    assert upstream.cluster.pools.in_flight() == 0
 
 
 async def test_a_promoted_replica_gets_connections_without_readonly(start_node: Any, make_upstream: Any) -> None:

@@ -305,14 +305,14 @@ async def test_an_ejection_is_a_reason_to_refresh_where_that_is_wanted(pair: Wat
     schedule = RefreshSchedule(RefreshPolicy(cluster_refresh_rate=86400, host_degraded_refresh_threshold=1))
     schedule.on_refreshed(pair.turn.now)
     pair.cluster.refresher = Refresher(pair.cluster, [], schedule)
-    pair.cluster.health.on_failures(pair.cluster.pool(replica.endpoint, True), 2, pair.turn.now, 0.0, "a test")
+    pair.cluster.health.on_failures(pair.cluster.pools.get(replica.endpoint, True), 2, pair.turn.now, 0.0, "a test")
     assert schedule.next_refresh_at(pair.turn.now, 0.0) <= pair.turn.now + 1
 
 
 async def test_an_ejected_endpoint_is_asked_last(pair: Watched) -> None:
     (replica,) = pair.replicas
     await pair.read()
-    health, pool = pair.health, pair.cluster.pool(pair.primary.endpoint, False)
+    health, pool = pair.health, pair.cluster.pools.get(pair.primary.endpoint, False)
     assert pair.cluster.known_endpoints() == [pair.primary.endpoint, replica.endpoint]
     health.on_failures(pool, 2, pair.turn.now, 0.0, "a test")
     assert pair.cluster.known_endpoints() == [replica.endpoint, pair.primary.endpoint]

@@ -20,7 +20,7 @@ ID = {"CLIENT ID": b":7\r\n"}
 async def pinned(start_node: Any, make_upstream: Any, **settings: Any) -> tuple[FakeNode, Upstream, Pins]:
     node = await start_node(ID)
     upstream = make_upstream(topology_of((node.endpoint,)), **settings)
-    return node, upstream, upstream.cluster.pool(node.endpoint, is_readonly=False).pins
+    return node, upstream, upstream.cluster.pools.get(node.endpoint, is_readonly=False).pins
 
 
 def lease(pins: Pins, is_resp3: bool = False) -> PinnedConnection:
@@ -161,7 +161,7 @@ async def test_garbage_ends_it(start_node: Any, make_upstream: Any, garbage: byt
 
 async def test_an_endpoint_that_cannot_be_reached_is_backed_off_from(make_upstream: Any) -> None:
     upstream = make_upstream(topology_of((NOWHERE,)))
-    pins = upstream.cluster.pool(NOWHERE, is_readonly=False).pins
+    pins = upstream.cluster.pools.get(NOWHERE, is_readonly=False).pins
     assert await ask(lease(pins), "PING") is None
     assert pins.pool.is_down()
     assert pins.lease(False) is None

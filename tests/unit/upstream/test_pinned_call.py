@@ -71,7 +71,7 @@ async def test_it_follows_its_slot(upstream: Upstream, nodes: list[FakeNode]) ->
     assert connection is not None
     assert (reply, connection.pins.pool.endpoint, called.requests) == (GOT, nodes[1].endpoint, 2)
     assert upstream.cluster.redirections == {"moved": 1}
-    assert upstream.cluster.pool(nodes[0].endpoint, is_readonly=False).pins.count() == (0, 1)
+    assert upstream.cluster.pools.get(nodes[0].endpoint, is_readonly=False).pins.count() == (0, 1)
 
 
 async def test_it_asks_the_node_that_imports_its_slot(upstream: Upstream, nodes: list[FakeNode]) -> None:
@@ -152,7 +152,7 @@ async def test_a_node_that_cannot_be_reached_is_looked_for_until_the_deadline(
 async def test_a_node_that_comes_back_is_found(upstream: Upstream, nodes: list[FakeNode]) -> None:
     await nodes[0].stop()
     called = Called(upstream)
-    pool = upstream.cluster.pool(nodes[0].endpoint, is_readonly=False)
+    pool = upstream.cluster.pools.get(nodes[0].endpoint, is_readonly=False)
     await upstream.until(pool.is_down)
     await nodes[0].start()
     assert (await called.answer())[1] == GOT

@@ -17,7 +17,7 @@ NOWHERE = Endpoint("127.0.0.1", 1)
 
 
 def pool_of(upstream: Upstream, endpoint: Endpoint, is_readonly: bool = False) -> Pool:
-    return upstream.cluster.pool(endpoint, is_readonly)
+    return upstream.cluster.pools.get(endpoint, is_readonly)
 
 
 async def connected(start_node: Any, make_upstream: Any, **settings: Any) -> tuple[FakeNode, Upstream, Pool]:

@@ -46,7 +46,7 @@ class Gated:
             connection_rate_limit_per_sec=RATE,
         )
         self.cluster = self.upstream.cluster
-        self.pool: Pool = self.cluster.pool(node.endpoint, is_readonly=False)
+        self.pool: Pool = self.cluster.pools.get(node.endpoint, is_readonly=False)
 
     async def opened(self, count: int) -> None:
         """Wait until ``count`` connections have opened, and see that no more do."""
@@ -131,7 +131,7 @@ async def test_a_pool_that_is_closed_leaves_nobody_in_line(gated: Gated) -> None
 async def test_without_a_limit_nobody_waits(start_node: Any, make_upstream: Any) -> None:
     node = await start_node()
     upstream = make_upstream(topology_of((node.endpoint,)), connections_per_endpoint=8)
-    pool = upstream.cluster.pool(node.endpoint, is_readonly=False)
+    pool = upstream.cluster.pools.get(node.endpoint, is_readonly=False)
     for affinity in range(16):
         pool.pick(affinity)
     await upstream.until(lambda: upstream.cluster.traffic.opened == 16)

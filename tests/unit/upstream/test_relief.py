@@ -76,7 +76,7 @@ async def stalled(start_node: Any, make_upstream: Any) -> tuple[FakeNode, Upstre
     await send(upstream, b"large", slow, SLOW)
     await send(upstream, b"small", staying, STAYING)
     await upstream.until(lambda: slow.feeders)
-    return node, upstream, upstream.cluster.pool(node.endpoint, False), slow, staying
+    return node, upstream, upstream.cluster.pools.get(node.endpoint, False), slow, staying
 
 
 async def test_others_go_on_over_another_connection(start_node: Any, make_upstream: Any) -> None:

@@ -25,7 +25,7 @@ async def nodes(start_node: Any) -> list[FakeNode]:
 @pytest.fixture
 async def pools(upstream: Upstream, nodes: list[FakeNode]) -> list[Pool]:
     """Pools of nodes that are up."""
-    return [upstream.cluster.pool(node.endpoint, is_readonly=True) for node in nodes]
+    return [upstream.cluster.pools.get(node.endpoint, is_readonly=True) for node in nodes]
 
 
 async def bring_down(upstream: Upstream, node: FakeNode, pool: Pool) -> None:

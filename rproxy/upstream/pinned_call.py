@@ -209,8 +209,12 @@ class Unblocking(Sink):
         if self._call.is_over:
             return
         connection = self._call.connection
-        shared = connection.pins.pool.pick(0) if connection is not None and connection.client_id else None
-        if connection is None or shared is None:
+        if connection is None or not connection.client_id:
+            self._ask_later()
+            return
+        pool = connection.pins.pool
+        shared = pool.cluster.pools.get(pool.endpoint, pool.is_readonly).pick(0)  # its own may be retired
+        if shared is None:
             self._ask_later()
             return
         self._connection = connection

@@ -289,14 +289,16 @@ class Pool:
     def retire(self) -> bool:
         """Open no more connections and close those with nothing in flight; true when none is left.
 
-        What is in flight has been answered at the latest when its time is over: then the rest is closed too.
+        What is in flight has been answered at the latest when its time is over: then the rest is closed too, but for
+        the pinned connections in use, since clients may block for ever.
         """
         if not self.is_retired:
             self._set_state(PoolState.RETIRED)
             self.pins.close_idle()
             self._close_at = self.turn.tick() + 2 * self.cluster.op_timeout
         elif self.turn.now > self._close_at and not any(connection.is_busy for connection in self.connections()):
-            self.close()
+            for connection in self.connections():
+                connection.on_lost("the endpoint is used no more")
         for connection in self.connections():
             if connection.in_flight.count() == 0 and not connection.is_busy:
                 lane = self._lanes.get(connection.lane)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 
 from rproxy.demo.embedded import EmbeddedCluster, EmbeddedRedis
 from rproxy.demo.ports import free_port
-from tests.support.client import RawClient
+from tests.support.client import RawClient, pack
 from tests.support.load import Load, many_keys
 from tests.support.proxy import Proxy, config_of
 from tests.support.waiting import await_true
@@ -154,6 +155,26 @@ def test_clients_notice_none_of_many_changes(reloading: Reloading, standalone: E
     )
     assert metrics.total("rproxy_mirror_sent_total", cluster="copy") > 0
     assert {each["name"] for each in reloading.proxy.clusters()} == {"main"}
+
+
+@pytest.mark.parametrize("reloading", [1], indirect=True)
+def test_who_blocks_goes_on_to_block(reloading: Reloading) -> None:
+    """Longer than any request may take, on the connection that it has; it can still be unblocked."""
+    reloading.settings["op_timeout"] = "0.2s"
+    reloading.apply()
+    proxy = reloading.proxy
+    with proxy.client() as first, proxy.client() as second, proxy.client() as other:
+        second_id = int(second.command("CLIENT", "ID")[1:])
+        first.send(pack("BLPOP", "{block}first", "0"))
+        second.send(pack("BLPOP", "{block}second", "0"))
+        await_true(lambda: proxy.metrics().total("rproxy_upstream_pinned_connections", state="in_use") == 2)
+        reloading.cluster["max_parked"] = 1234
+        reloading.apply()
+        time.sleep(1.0)  # five times as long
+        assert other.command("CLIENT", "UNBLOCK", second_id) == b":1\r\n"
+        assert second.read_reply() == b"*-1\r\n"
+        assert other.command("RPUSH", "{block}first", "value") == b":1\r\n"
+        assert first.read_reply() == b"*2\r\n$12\r\n{block}first\r\n$5\r\nvalue\r\n"
 
 
 @pytest.mark.parametrize("reloading", [1], indirect=True)

@@ -131,6 +131,24 @@ async def test_those_that_no_client_needed_for_a_time_are_closed(start_node: Any
     assert pins.count() == (0, 0)
 
 
+async def test_a_client_may_block_at_an_endpoint_that_is_used_no_more(start_node: Any, make_upstream: Any) -> None:
+    node, upstream, pins = await pinned(start_node, make_upstream, op_timeout=0.05)
+    node.answers["BLPOP"] = SILENCE
+    connection = lease(pins)
+    answers: list[Any] = []
+    connection.ask(packed("BLPOP a 0"), 1, answers.append)
+    await node.heard("BLPOP")
+    upstream.cluster.pools.keep([])
+    until = upstream.turn.tick() + 5 * upstream.cluster.op_timeout
+    await upstream.until(lambda: upstream.turn.now > until)
+    node.peers[0].send(b"$1\r\nb\r\n")
+    await upstream.until(lambda: answers)
+    assert answers == [[b"$1\r\nb\r\n"]]
+    pins.give_back(connection)
+    await node.until_closed(0)
+    await upstream.until(lambda: upstream.cluster.pools.every() == [])
+
+
 async def test_a_lost_connection_tells_who_waits_for_it(start_node: Any, make_upstream: Any) -> None:
     node, upstream, pins = await pinned(start_node, make_upstream)
     node.answers["BLPOP"] = CLOSE

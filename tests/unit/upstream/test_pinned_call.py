@@ -110,6 +110,18 @@ async def test_client_unblock_is_an_answer(upstream: Upstream, nodes: list[FakeN
     assert (await Called(upstream).answer())[1] == line
 
 
+async def test_it_can_be_unblocked_at_an_endpoint_whose_pool_is_retired(
+    upstream: Upstream, nodes: list[FakeNode]
+) -> None:
+    nodes[0].answers |= {"BLPOP": SILENCE, "CLIENT ID": b":7\r\n", "CLIENT UNBLOCK": b":1\r\n"}
+    called = Called(upstream)
+    await nodes[0].heard("BLPOP")
+    upstream.cluster.pools.keep([])
+    assert called.call.unblock(False)
+    await upstream.until(lambda: (b"CLIENT", b"UNBLOCK", b"7", b"TIMEOUT") in nodes[0].received)
+    called.call.cancel()
+
+
 async def test_it_can_be_unblocked_before_its_node_is_reached(upstream: Upstream, nodes: list[FakeNode]) -> None:
     def unblock(command: Any) -> bytes:
         if nodes[0].count("CLIENT") < 3:  # the first is CLIENT ID

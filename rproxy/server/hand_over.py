@@ -2,8 +2,9 @@
 
 Each heir has a socket pair, of which a worker that ends has this end. A message is JSON: a client, with its socket and,
 where there is any, a file with what it has sent beyond the commands that were taken; or what clients to come rely on:
-topics that they are subscribed to, or a file with the scripts that they have sent. A client is handed over between two
-commands: everything before has been answered and sent.
+topics that they are subscribed to, or a file with the scripts that they have sent. What is published to these topics
+waits there for the subscribers, until they are said to be ``settled``. A client is handed over between two commands:
+everything before has been answered and sent.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -28,6 +30,10 @@ UNREAD_MOST = 8 * 1024**2
 """Bytes that may go with a client: who is in the middle of a larger command comes to its end first."""
 SUBSCRIBERS_AFTER = 1.0
 """Seconds that the heirs have to subscribe to the topics of clients to come, so that these miss nothing."""
+SETTLED_AFTER = 0.5
+"""Seconds that an heir may need to take the last subscriber, who may come to another than who publishes."""
+SUBSCRIBERS_BY = 3.0
+"""Seconds after which who publishes at the heirs waits no longer for subscribers to come."""
 QUIET = 1.0
 """Seconds of silence after which a client that cannot be handed over (TLS) is taken for idle."""
 
@@ -48,6 +54,8 @@ class HandOver:
         self._suspended: dict[DownstreamConnection, bytes] = {}
         self._count = 0
         self._began = 0.0
+        self._last_subscriber_at = 0.0
+        self._are_settled = True
 
     async def run(self, seconds: float) -> None:
         """Hand over everyone who comes to the end of a command within ``seconds``."""
@@ -64,7 +72,11 @@ class HandOver:
                 for connection in [*self._settled, *waiting[start : start + AT_ONCE]]:
                     self._look_at(connection, loop.time())
                 await asyncio.sleep(0)
+            self._look_at_subscribers(waiting, loop.time() - self._began)
             await asyncio.sleep(ROUND)
+        if not self._are_settled:
+            await asyncio.sleep(SETTLED_AFTER)
+            self._tell_settled()
         self._release_all()
         for heir in self._heirs:
             heir.close()
@@ -92,10 +104,27 @@ class HandOver:
             }
             for start in range(0, len(topics), 100):
                 part = sorted(topics)[start : start + 100]
-                message = json.dumps({"listener": listener.name, "topics": part}).encode()
-                for heir in self._heirs:
-                    with suppress(OSError):  # then their clients may miss a message
-                        heir.send(message)
+                self._are_settled = False
+                self._tell({"listener": listener.name, "topics": part, "process": os.getpid()})
+
+    def _look_at_subscribers(self, connections: Sequence[DownstreamConnection], seconds: float) -> None:
+        """Tell the heirs when all subscribers are there, or when those still here are to be awaited no more."""
+        if self._are_settled or seconds < SUBSCRIBERS_AFTER:
+            return
+        if any(connection.session.subscriber is not None for connection in connections):
+            self._last_subscriber_at = seconds
+        if seconds > min(max(self._last_subscriber_at, SUBSCRIBERS_AFTER) + SETTLED_AFTER, SUBSCRIBERS_BY):
+            self._tell_settled()
+
+    def _tell_settled(self) -> None:
+        self._are_settled = True
+        self._tell({"settled": os.getpid()})
+
+    def _tell(self, message: dict[str, object]) -> None:
+        data = json.dumps(message).encode()
+        for heir in self._heirs:
+            with suppress(OSError):  # then their clients may miss a message
+                heir.send(data)
 
     def _look_at(self, connection: DownstreamConnection, now: float) -> None:
         """Hand a client over if it is between two commands; have it come there if it is not."""

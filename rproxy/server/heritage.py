@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from rproxy.downstream.listener import Listener
@@ -29,7 +30,7 @@ class Heritage:
         self._inbox = inbox
         self._find = find
         self._loop = asyncio.get_running_loop()
-        self._claims: list[tuple[Subscriptions, Claim]] = []
+        self._claims: dict[int, list[tuple[Subscriptions, Claim]]] = {}  # by the process that announced them
         self._resuming: set[asyncio.Task[None]] = set()
         inbox.setblocking(False)
         self._loop.add_reader(inbox, self._on_readable)
@@ -40,7 +41,7 @@ class Heritage:
             return
         self._loop.remove_reader(self._inbox)
         self._inbox.close()
-        for subscriptions, claim in self._claims:
+        for subscriptions, claim in chain.from_iterable(self._claims.values()):
             subscriptions.release(claim)
         self._claims.clear()
 
@@ -57,12 +58,16 @@ class Heritage:
                 self._take(json.loads(data), descriptors)
 
     def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if "settled" in message:
+            for subscriptions, claim in self._claims.get(message["settled"], ()):
+                subscriptions.await_no_more(claim)
+            return
         listener = self._find(message["listener"])
         if listener is None:
             for descriptor in descriptors:
                 os.close(descriptor)
         elif "topics" in message:
-            self._expect(message["topics"], listener)
+            self._expect(message["topics"], listener, message["process"])
         elif "scripts" in message:
             for body in json.loads(_content_of(descriptors[0])):
                 listener.dispatcher.context.scripts.remember(body.encode("latin-1"))
@@ -73,8 +78,9 @@ class Heritage:
             self._resuming.add(task)
             task.add_done_callback(self._resuming.discard)
 
-    def _expect(self, topics: list[tuple[str, str]], listener: Listener) -> None:
+    def _expect(self, topics: list[tuple[str, str]], listener: Listener, process: int) -> None:
         """Subscribe to what clients to come are subscribed to, so that they miss nothing meanwhile."""
+        claims = self._claims.setdefault(process, [])
         context = listener.dispatcher.context
         for kind, text in topics:
             name = text.encode("latin-1")
@@ -82,7 +88,7 @@ class Heritage:
             if route is not None:
                 shown = route.rule.upstream_key(name) if kind == Kind.SHARD.name else name
                 subscriptions = route.cluster.subscriptions
-                self._claims.append((subscriptions, subscriptions.claim(Topic(Kind[kind], shown), _ignore)))
+                claims.append((subscriptions, subscriptions.claim(Topic(Kind[kind], shown), _ignore)))
 
 
 def _content_of(descriptor: int) -> bytes:

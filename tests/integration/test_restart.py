@@ -17,7 +17,7 @@ from rproxy.demo.embedded import EmbeddedCluster
 from tests.support.certificates import Authority
 from tests.support.load import Load, many_keys
 from tests.support.proxy import Proxy, config_of
-from tests.support.restarting import Restarting
+from tests.support.restarting import Restarting, is_alive
 from tests.support.waiting import await_true
 
 OK = b"+OK\r\n"
@@ -256,3 +256,21 @@ def test_a_unix_socket_stays_where_it_is(cluster: EmbeddedCluster, tmp_path: Pat
             assert client.get("a") == b"1"
         restarting.end()
         assert not path.exists()
+
+
+@pytest.mark.parametrize("restarting", [2], indirect=True)
+def test_who_publishes_waits_for_subscribers_and_for_no_other_client(restarting: Restarting) -> None:
+    """One that watches cannot be handed over, and the old process stays for it."""
+    proxy = restarting.proxy
+    with proxy.client() as watching, proxy.client() as subscriber, proxy.client() as publisher:
+        assert watching.command("WATCH", "watched") == OK
+        assert subscriber.command("SUBSCRIBE", "news").endswith(b":1\r\n")
+        before = publisher.command("CLIENT", "ID")
+        successor = restarting.ask()
+        await_true(lambda: publisher.command("CLIENT", "ID") != before)
+        assert publisher.command("PUBLISH", "news", "new").startswith(b":")  # around that moment more are counted
+        assert subscriber.read_reply().endswith(b"$3\r\nnew\r\n")
+        assert is_alive(restarting.pid)
+        assert watching.command("UNWATCH") == OK
+        assert proxy.await_end(30) == 0
+        restarting.pids.append(successor)

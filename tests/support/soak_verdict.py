@@ -188,7 +188,7 @@ def verdict(journal: Journal, troubles: Sequence[Trouble], held: Mapping[Place, 
         *(f"a counter fell: {fall}" for fall in journal.fallen if not _is_fall_of_a_loss(*fall, troubles)),
         *(f"not executed: EXEC at {at}" for at in journal.unwatched if not _within(troubles, at, at)),
         *(f"starved: {span}" for span in journal.starved if not _within(troubles, span[0] - STARVED, span[1])),
-        *(f"broken: {how}" for at, how in journal.broken if not _within(_breaking(troubles), at, at)),
+        *(f"broken: {how} at {at:.3f}" for at, how in journal.broken if not _within(_breaking(troubles), at, at)),
         *of_additions(journal, troubles, held),
         *of_messages(journal, troubles),
     ]

@@ -62,7 +62,8 @@ class Parking:
     def leave(self, now: float, expired_before: float) -> tuple[list[Request], list[Request]]:
         """Take out those that are due, in order, and those begun before ``expired_before``: ``(due, expired)``.
 
-        A request that is not due keeps back the later ones of its slot.
+        A request that is not due keeps back the later ones of its slot, one that is due takes them along: sent a little
+        behind it, they might be executed though it is sent back once more.
         """
         due: list[Request] = []
         expired: list[Request] = []
@@ -73,13 +74,15 @@ class Parking:
         }
         self._trails = {slot: flights for slot, flights in trails.items() if flights}
         held = set(self._trails)
+        leaving: set[int] = set()
         for request in self._line:
             if request.started < expired_before:
                 expired.append(request)
-            elif request.not_before > now or request.slot in held:
+            elif request.slot in held or (request.not_before > now and request.slot not in leaving):
                 held.add(request.slot)
                 staying.append(request)
             else:
+                leaving.add(request.slot)
                 due.append(request)
         self._line = staying
         self._slots = Counter(request.slot for request in staying)

@@ -62,6 +62,15 @@ def test_a_slot_whose_earlier_requests_are_to_come_back_waits_for_them() -> None
     assert not parking.is_needed
 
 
+def test_who_is_due_takes_along_the_later_ones_of_its_slot() -> None:
+    parking = Parking(10)
+    first, second, other = request(1), request(1, not_before=5.0), request(2, not_before=5.0)
+    for waiting in (first, second, other):
+        parking.add(waiting)
+    assert parking.leave(4.0, -1.0) == ([first, second], [])
+    assert (parking.holds(1), parking.holds(2)) == (False, True)
+
+
 def test_who_comes_back_goes_before_later_ones_of_its_slot() -> None:
     parking = Parking(10)
     other, late, early = request(2, started=1.0), request(1, started=3.0), request(1, started=2.0)

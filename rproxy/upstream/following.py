@@ -27,6 +27,8 @@ HOP_LIMIT = 5
 RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
+SURE_DELAY, SURE_DELAY_MOST = 0.05, 1.0
+"""The same for a script: within the hops that it has, all nodes are to have heard of a failover."""
 
 
 def follow(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
@@ -93,7 +95,7 @@ def _wait_to_be_sure(cluster: Cluster, request: Request, line: bytes, asked: Ups
         data = encode.command([b"EXISTS", key])
         asked.resend(Request(data, PROBED, 0, None, request.slot, False, request.affinity, cluster.turn.now))
     request.answer = line
-    cluster.park(request, min(max(RETRY_DELAY, cluster.turn.tick() - request.started), RETRY_DELAY_MOST))
+    cluster.park(request, min(max(SURE_DELAY, cluster.turn.tick() - request.started), SURE_DELAY_MOST))
     return True
 
 

@@ -123,8 +123,9 @@ class Soak:
 
     def check(self) -> None:
         """Everything was right, and nothing is left over."""
-        sys.stdout.write(self.proxy.output)  # shown if anything was not
-        assert self._complaints(self.load) == []
+        complaints = self._complaints(self.load)
+        sys.stdout.write("\n".join([self.proxy.output, *complaints, ""]))  # shown if anything was not
+        assert complaints == []
         assert self.left == {}
         assert self.grown < MEMORY_MOST * WORKERS
         assert "Traceback" not in self.proxy.output

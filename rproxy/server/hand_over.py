@@ -74,10 +74,10 @@ class HandOver:
                 await asyncio.sleep(0)
             self._look_at_subscribers(waiting, loop.time() - self._began)
             await asyncio.sleep(ROUND)
+        self._release_all()
         if not self._are_settled:
             await asyncio.sleep(SETTLED_AFTER)
             self._tell_settled()
-        self._release_all()
         for heir in self._heirs:
             heir.close()
         log.info("%d clients were handed over", self._count)

@@ -211,9 +211,8 @@ class Upload:
         if connection is None:
             self._answer = reply
         else:
-            connection.ask(
-                ASKING, 2, self._on_replies
-            )  # a node that imports the slot wants it, any other does not mind
+            # A node that imports the slot wants to be told so; any other does not mind.
+            connection.ask(ASKING, 2, self._on_replies)
         self._read_on()
 
     def _read_on(self) -> None:

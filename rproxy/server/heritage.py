@@ -60,7 +60,7 @@ class Heritage:
     def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         if "settled" in message:
             for subscriptions, claim in self._claims.get(message["settled"], ()):
-                subscriptions.await_no_more(claim)
+                subscriptions.expected.remove(claim)
             return
         listener = self._find(message["listener"])
         if listener is None:

@@ -102,10 +102,6 @@ class Subscriptions:
         self.listening += 1
         self.expected.remove(claim)
 
-    def await_no_more(self, claim: Claim) -> None:
-        """Let what is published wait no longer until somebody listens by ``claim``; it stays."""
-        self.expected.remove(claim)
-
     def release(self, claim: Claim) -> None:
         """Take part no more. Does nothing a second time."""
         subscription = claim.subscription

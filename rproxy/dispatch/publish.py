@@ -34,7 +34,7 @@ def corrected(reply: bytes, topic: Topic, subscriptions: Subscriptions, slot: in
     heard = subscriptions.topics.by_which_is_heard(topic)
     shard = subscriptions.cluster.topology.shard_of(slot) if slot >= 0 else None
     if shard is not None:
-        count -= sum(subscription.sources.get(shard.primary, False) for subscription in heard)
+        count -= sum(subscription.comes_from(shard.primary) for subscription in heard)
         if subscriptions.elsewhere:
             count += subscriptions.elsewhere.uncounted(topic, str(shard.primary))
     return encode.integer(max(count, 0) + sum(subscription.clients for subscription in heard))

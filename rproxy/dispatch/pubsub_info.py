@@ -52,7 +52,7 @@ def patterns_here(argument: Any, context: Context) -> list[Any]:
 
 def _counts(subscriptions: list[Subscription]) -> list[int]:
     clients = sum(subscription.clients for subscription in subscriptions)
-    return [clients, sum(sum(subscription.sources.values()) for subscription in subscriptions)]
+    return [clients, sum(sum(map(subscription.comes_from, subscription.sources)) for subscription in subscriptions)]
 
 
 def _of_kind(kind: Kind, context: Context) -> list[Subscription]:

@@ -68,6 +68,11 @@ class Sources:
             return self._primaries if is_notification(topic.name) else carrier
         return {*carrier, *self._primaries} if may_match_notifications(topic.name) else carrier
 
-    def has_told(self, endpoint: Endpoint, channel: bytes) -> bool:
-        """Whether a message of ``channel`` counts that came from ``endpoint``: those to all nodes count just once."""
-        return endpoint in self._primaries if is_notification(channel) else endpoint == self.carrier
+    def has_told(self, endpoint: Endpoint, channel: bytes, *, is_leaving: bool = False) -> bool:
+        """Whether a message of ``channel`` counts that came from ``endpoint``: those to all nodes count just once.
+
+        One that is leaving is a carrier whose successor has not confirmed yet, and so says nothing.
+        """
+        if is_notification(channel):
+            return endpoint in self._primaries
+        return is_leaving or endpoint == self.carrier

@@ -57,8 +57,16 @@ class Claim:
         self.hear: Hear | None = None
 
 
+class Source(Enum):
+    """Where a topic stands at an endpoint. One that is ``LEAVING`` is listened to until those in its place confirm."""
+
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    LEAVING = "leaving"
+
+
 class Subscription:
-    """A topic that clients have or want. ``sources`` are the endpoints it has to come from: whether each confirmed.
+    """A topic that clients have or want. ``sources`` are the endpoints that it comes from, or is to come from.
 
     ``clients`` is how many get its messages; ``trouble`` is the last error that a node gave, ``hops`` the MOVEDs that
     were followed since it was confirmed. ``was_confirmed``: it has been whole before.
@@ -70,7 +78,7 @@ class Subscription:
         self.topic = topic
         self.claims: dict[Claim, None] = {}
         self.clients = 0
-        self.sources: dict[Endpoint, bool] = {}
+        self.sources: dict[Endpoint, Source] = {}
         self.trouble: bytes | None = None
         self.was_confirmed = False
         self.hops = 0
@@ -79,7 +87,12 @@ class Subscription:
     @property
     def is_confirmed(self) -> bool:
         """Whether its messages come from everywhere they have to come from."""
-        return bool(self.sources) and all(self.sources.values())
+        states = self.sources.values()
+        return Source.CONFIRMED in states and Source.ASKED not in states
+
+    def comes_from(self, endpoint: Endpoint) -> bool:
+        """Whether the node at ``endpoint`` counts rproxy among its receivers."""
+        return self.sources.get(endpoint, Source.ASKED) is not Source.ASKED
 
     def hears(self, channel: Topic) -> bool:
         """Whether a message to ``channel`` is for this subscription."""

@@ -14,7 +14,7 @@ from rproxy.upstream.expected import Expected
 from rproxy.upstream.failure import UNREACHABLE, UNSERVED_SLOT, Failure
 from rproxy.upstream.sources import Sources
 from rproxy.upstream.subscriber_node import SubscriberNode
-from rproxy.upstream.subscription import Claim, Kind, Subscription, Topic, Topics
+from rproxy.upstream.subscription import Claim, Kind, Source, Subscription, Topic, Topics
 
 if TYPE_CHECKING:
     from rproxy.upstream.cluster import Cluster
@@ -165,14 +165,38 @@ class Subscriptions:
     def _place(self, subscription: Subscription) -> None:
         wanted = set(self._sources.of(subscription.topic))
         sources = subscription.sources
-        if wanted != sources.keys():
-            self.herald.changed(subscription.topic)
         for endpoint in sources.keys() - wanted:
-            del sources[endpoint]
-            self._nodes[endpoint].drop(subscription.topic)
-        for endpoint in wanted - sources.keys():
-            sources[endpoint] = False
-            self._node(endpoint).want(subscription.topic)
+            if subscription.comes_from(endpoint):
+                sources[endpoint] = Source.LEAVING
+            else:
+                self._drop(subscription, endpoint)
+        for endpoint in wanted:
+            if endpoint not in sources:
+                sources[endpoint] = Source.ASKED
+                self._node(endpoint).want(subscription.topic)
+                self.herald.changed(subscription.topic)
+            elif sources[endpoint] is Source.LEAVING:
+                sources[endpoint] = Source.CONFIRMED
+        self._let_go(subscription)
+
+    def _let_go(self, subscription: Subscription) -> None:
+        """Listen no more where the topic has to come from no more, once it comes from where it has to."""
+        if subscription.is_confirmed:
+            for endpoint in [each for each, state in subscription.sources.items() if state is Source.LEAVING]:
+                self._drop(subscription, endpoint)
+
+    def _drop(self, subscription: Subscription, endpoint: Endpoint) -> None:
+        del subscription.sources[endpoint]
+        self._nodes[endpoint].drop(subscription.topic)
+        self.herald.changed(subscription.topic)
+
+    def _lose(self, topic: Topic, endpoint: Endpoint) -> None:
+        """The topic does not come from there any more."""
+        subscription = self.topics[topic]
+        if subscription.sources[endpoint] is Source.LEAVING:
+            self._drop(subscription, endpoint)
+        else:
+            subscription.sources[endpoint] = Source.ASKED
 
     def _node(self, endpoint: Endpoint) -> SubscriberNode:
         if endpoint not in self._nodes:
@@ -186,7 +210,8 @@ class Subscriptions:
         subscription = self.topics.get(topic)
         if subscription is None or endpoint not in subscription.sources:
             return
-        if topic.kind is not Kind.SHARD and not self._sources.has_told(endpoint, channel):
+        is_leaving = subscription.sources[endpoint] is Source.LEAVING
+        if topic.kind is not Kind.SHARD and not self._sources.has_told(endpoint, channel, is_leaving=is_leaving):
             return
         in_resp3 = b">" + push[1:]
         for claim in tuple(subscription.claims):
@@ -198,9 +223,10 @@ class Subscriptions:
         """A node has confirmed."""
         subscription = self.topics[topic]
         subscription.trouble = None
-        if subscription.sources[endpoint]:
+        if subscription.sources[endpoint] is not Source.ASKED:
             return
-        subscription.sources[endpoint] = True
+        subscription.sources[endpoint] = Source.CONFIRMED
+        self._let_go(subscription)
         if subscription.is_confirmed:
             self.renewed += subscription.was_confirmed
             subscription.was_confirmed = True
@@ -209,7 +235,7 @@ class Subscriptions:
 
     def on_taken_away(self, endpoint: Endpoint, topic: Topic) -> None:
         """A node has ended the subscription."""
-        self.topics[topic].sources[endpoint] = False
+        self._lose(topic, endpoint)
 
     def on_refused(self, node: SubscriberNode, topic: Topic, line: bytes) -> None:
         """A node has refused: follow it where it says that another has the slot, else try again a little later."""
@@ -231,8 +257,8 @@ class Subscriptions:
 
     def on_node_failed(self, node: SubscriberNode) -> None:
         """A connection was lost, or could not be opened: what can come from another node does so."""
-        for topic in node.topics:
-            self.topics[topic].sources[node.endpoint] = False
+        for topic in list(node.topics):
+            self._lose(topic, node.endpoint)
         if node.endpoint == self.carrier:
             self._is_stale = True
             self._settle_down()

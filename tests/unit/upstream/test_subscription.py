@@ -3,7 +3,7 @@
 import pytest
 
 from rproxy.topology.snapshot import Endpoint
-from rproxy.upstream.subscription import Kind, PushError, Subscription, Topic, Topics, strings_of
+from rproxy.upstream.subscription import Kind, PushError, Source, Subscription, Topic, Topics, strings_of
 from tests.support.pubsub import push
 
 
@@ -25,12 +25,15 @@ def test_what_is_no_string_is_an_error(data: bytes) -> None:
 
 
 def test_a_subscription_is_confirmed_when_all_its_sources_are() -> None:
+    a, b, c = (Endpoint(name, 1) for name in "abc")
     subscription = Subscription(Topic(Kind.CHANNEL, b"a"))
     assert not subscription.is_confirmed
-    subscription.sources = {Endpoint("a", 1): True, Endpoint("b", 1): False}
+    subscription.sources = {a: Source.CONFIRMED, b: Source.ASKED, c: Source.LEAVING}
     assert not subscription.is_confirmed
-    subscription.sources[Endpoint("b", 1)] = True
+    subscription.sources[b] = Source.CONFIRMED
     assert subscription.is_confirmed
+    subscription.sources = {c: Source.LEAVING}
+    assert not subscription.is_confirmed
 
 
 def test_a_pattern_matches_channels() -> None:

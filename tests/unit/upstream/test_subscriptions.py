@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -347,6 +348,49 @@ async def test_a_new_topology_moves_what_it_has_to(hub: Hub, nodes: list[FakeNod
     subscriber(third).send(b"".join(push("message", topic.name, "1") for topic in (NEWS, EXPIRED)))
     subscriber(third).send(push("smessage", "b", "1"))
     await hub.until(lambda: all(len(listener.heard) == 1 for listener in everything))
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_a_former_carrier_is_listened_to_until_its_successor_confirms(
+    hub: Hub, nodes: list[FakeNode], is_lost: bool
+) -> None:
+    """``CLUSTER SLOTS`` may leave out a healthy node for a moment, such as a primary that has become a replica."""
+    listener = await hub.listener(NEWS)
+    carrier, other = carrier_of(hub, nodes)
+    may_confirm = asyncio.Event()
+
+    async def confirm_later(command: Command) -> bytes:
+        await may_confirm.wait()
+        return confirm(command)
+
+    other.answers["SUBSCRIBE"] = confirm_later
+    hub.cluster.swap(topology_of((other.endpoint,)))
+    await hub.until(lambda: asked(other))
+    subscriber(carrier).send(push("message", "news", "1"))
+    await hub.until(lambda: listener.heard)
+    if is_lost:
+        subscriber(carrier).close()
+    may_confirm.set()
+    await hub.until(lambda: hub.subscriptions.renewed == 1)
+    if not is_lost:
+        await hub.until(lambda: asked(carrier)[-1] == ("unsubscribe", "news"))
+        subscriber(carrier).send(push("message", "news", "2"))
+    subscriber(other).send(push("message", "news", "3"))
+    await hub.until(lambda: len(listener.heard) == 2)
+    assert [in_resp2 for in_resp2, _ in listener.heard] == [push("message", "news", number) for number in "13"]
+
+
+async def test_a_carrier_that_is_listed_again_goes_on(hub: Hub, nodes: list[FakeNode]) -> None:
+    listener = await hub.listener(NEWS)
+    carrier, other = carrier_of(hub, nodes)
+    other.answers["SUBSCRIBE"] = SILENCE
+    hub.cluster.swap(topology_of((other.endpoint,)))
+    await hub.until(lambda: asked(other))
+    hub.cluster.swap(topology_of((carrier.endpoint,)))
+    late = await hub.listener(NEWS)
+    subscriber(carrier).send(push("message", "news", "1"))
+    await hub.until(lambda: listener.heard and late.heard)
+    assert asked(carrier) == [("subscribe", "news")]
 
 
 async def test_a_carrier_that_became_a_replica_stays(hub: Hub, nodes: list[FakeNode]) -> None:

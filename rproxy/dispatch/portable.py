@@ -30,6 +30,7 @@ def describe(session: Session) -> Described:
         {kind.name: [name.decode("latin-1") for name in subscriber.names(kind)] for kind in Kind} if subscriber else {}
     )
     return {
+        "id": session.id,
         "protocol": session.protocol,
         "created": session.created,
         "user": None if State.UNAUTHENTICATED in session.states else session.user.name.decode("latin-1"),

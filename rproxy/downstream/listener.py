@@ -169,7 +169,7 @@ class Listener:
         """Serve a client that another process has served until now, as ``dispatch.portable`` tells of it."""
         sock.setblocking(False)
         try:
-            connection = self._welcome(sock, sock.getpeername(), described["created"])
+            connection = self._welcome(sock, sock.getpeername(), described)
         except OSError:  # it has left already
             connection = None
         if connection is None:
@@ -182,8 +182,10 @@ class Listener:
     def _tls_context(self) -> ssl.SSLContext | None:
         return self.tls.context if self.tls is not None else None
 
-    def _welcome(self, sock: socket.socket, peer: object, since: float = 0.0) -> DownstreamConnection | None:
-        """A session for the client; ``None`` if there are too many."""
+    def _welcome(
+        self, sock: socket.socket, peer: object, described: Described | None = None
+    ) -> DownstreamConnection | None:
+        """A session for the client, who may be ``described`` by another process; ``None`` if there are too many."""
         if len(self.connections) >= self.max_clients:
             self.rejected += 1
             if self.tls is None:
@@ -191,7 +193,10 @@ class Listener:
                     sock.send(_TOO_MANY)
             return None
         local = _address_text(sock.getsockname())
-        session = Session(self._next_client_id(), _address_text(peer), local, since or time.time())
+        client_id, created = (
+            (described["id"], described["created"]) if described else (self._next_client_id(), time.time())
+        )
+        session = Session(client_id, _address_text(peer), local, created)
         connection = DownstreamConnection(self, session)
         begin(session, self.dispatcher.context.users)
         session.descriptor = sock.fileno()

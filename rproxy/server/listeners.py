@@ -18,11 +18,14 @@ from rproxy.downstream.balance import Balance
 from rproxy.downstream.listener import Listener
 from rproxy.server.binding import Bound, ClusterOf, bind
 from rproxy.server.parameters import parameters_of
+from rproxy.server.succession import generation
 from rproxy.topology.snapshot import Endpoint
 from rproxy.transport.connection import Turn
 
 EARLY_MOST = 1024
 """Clients, handed over by workers that know a listener already, that wait until it is known here."""
+IDS_OF_A_GENERATION = 10**10
+"""Client ids that one program has, before those of its successor begin: a client that is handed over keeps its own."""
 MOVE_EVERY = 0.25
 """Seconds between two looks at which subscriptions come from where the routes do not lead any more."""
 
@@ -50,7 +53,8 @@ class Listeners:
         self._turn = turn
         self._make_context = make_context
         self._balance = balance
-        self._client_ids = itertools.count(1 + worker_id, max(config.workers, 1))
+        first_id = generation() * IDS_OF_A_GENERATION + 1 + worker_id
+        self._client_ids = itertools.count(first_id, max(config.workers, 1))
         self._early: list[tuple[str, socket.socket]] = []
         self._leave_by = 0.0
         self._moving_until = 0.0

@@ -21,9 +21,17 @@ from rproxy.server import parcels
 
 VARIABLE = "RPROXY_PREDECESSOR"
 """Names the descriptor to the one that is started."""
+_GENERATION = "RPROXY_GENERATION"
+"""Names how many came before to the one that is started, and to its workers."""
 READY_WITHIN = 30.0
 """Seconds that the other has to be able to serve."""
 _MESSAGE_MOST = 4096
+
+
+def generation() -> int:
+    """How many rproxy there were in this place before this one."""
+    told = os.environ.get(_GENERATION, "")
+    return int(told) if told.isdecimal() else 0
 
 
 class Predecessor:
@@ -69,7 +77,8 @@ class Successor:
         self._end, theirs = parcels.pair()
         self._end.settimeout(READY_WITHIN)
         with theirs:
-            environment = {**os.environ, VARIABLE: str(theirs.fileno())}
+            count = str(generation() + 1)
+            environment = {**os.environ, VARIABLE: str(theirs.fileno()), _GENERATION: count}
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the command of this very process
                     [sys.executable, *sys.orig_argv[1:]], env=environment, pass_fds=[theirs.fileno()]

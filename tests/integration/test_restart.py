@@ -107,8 +107,10 @@ def test_clients_stay_who_they_are(restarting: Restarting, cluster: EmbeddedClus
         assert one.command("CLIENT", "SETNAME", "me") == OK
         assert three.command("HELLO", "3").startswith(b"%")
         assert subscriber.command("SUBSCRIBE", "news").endswith(b":1\r\n")
+        ids = [client.command("CLIENT", "ID") for client in (one, three)]
         half.send(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$10\r\n01234")
         restarting.restart()
+        assert [client.command("CLIENT", "ID") for client in (one, three)] == ids
         assert one.command("ACL", "WHOAMI") == b"$3\r\napp\r\n"
         assert one.command("CLIENT", "GETNAME") == b"$2\r\nme\r\n"
         assert one.command("FLUSHALL").startswith(b"-NOPERM ")
@@ -119,7 +121,8 @@ def test_clients_stay_who_they_are(restarting: Restarting, cluster: EmbeddedClus
         assert publisher.command("PUBLISH", "news", "hello") == b":1\r\n"
         assert subscriber.read_reply().endswith(b"$4\r\nnews\r\n$5\r\nhello\r\n")
         assert subscriber.command("GET", "a").startswith(b"-ERR Can't execute 'get'")
-        clients.enter_context(restarting.proxy.client()).command("PING")
+        late = clients.enter_context(restarting.proxy.client())
+        assert int(late.command("CLIENT", "ID")[1:]) > max(int(line[1:]) for line in ids)
 
 
 @pytest.mark.parametrize("restarting", [1], indirect=True)
@@ -260,7 +263,7 @@ def test_a_unix_socket_stays_where_it_is(cluster: EmbeddedCluster, tmp_path: Pat
 
 
 def _process_of(client: RawClient) -> bytes:
-    """The process that serves ``client`` now; its ``CLIENT ID`` may be the same at the next one, by chance."""
+    """The process that serves ``client`` now."""
     return client.command("INFO", "server").partition(b"process_id:")[2].partition(b"\r\n")[0]
 
 

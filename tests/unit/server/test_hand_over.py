@@ -191,7 +191,7 @@ async def test_the_heritage_ends_with_those_who_hand_over(pair: Pair) -> None:
 async def test_who_has_left_meanwhile_is_forgotten(pair: Pair) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        await pair.new.listener.resume(socket.socket(), {"created": 1.0}, b"")  # not connected
+        await pair.new.listener.resume(socket.socket(), {"id": 1, "created": 1.0}, b"")  # not connected
     assert pair.counts() == (0, 0)
     pair.heritage.close()
     pair.heir.close()

@@ -297,10 +297,10 @@ class Cluster:
         self, request: Request, failure: Failure, reason: str, endpoint: Endpoint, was_written: bool
     ) -> None:
         """A connection failed with ``request`` in flight: let it wait for a better endpoint, or answer the error."""
-        was_lost_before = was_written and request.hops >= LOST_ONCE
+        was_lost_before = was_written and request.hops & LOST_ONCE
         if failure.may_retry(was_written, request.is_read) and not was_lost_before:
             if was_written:
-                request.hops += LOST_ONCE
+                request.hops |= LOST_ONCE
             self.retries += 1
             self.park(request, 0.0)
         else:

@@ -15,7 +15,7 @@ from rproxy.topology.redirection import (
 )
 from rproxy.topology.snapshot import Endpoint
 from rproxy.upstream.parking import TRAIL_MOST
-from rproxy.upstream.request import LOST_ONCE, Request
+from rproxy.upstream.request import DOUBTED, LOST_ONCE, Request
 from rproxy.upstream.sink import DISCARD, MIRRORED, PROBED
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ RETRY_DELAY = 0.02
 RETRY_DELAY_MOST = 0.25
 """Seconds before a request is sent again after TRYAGAIN and its kin: as long as it has taken, within these bounds."""
 SURE_DELAY, SURE_DELAY_MOST = 0.05, 1.0
-"""The same for a script: within the hops that it has, all nodes are to have heard of a failover."""
+"""The same for a script that is sent again to be sure."""
+SURE_AFTER = 1.5
+"""Seconds in which all nodes are to have heard of a failover."""
+DOUBTS_MOST, DOUBTS_MOST_AT_FIRST = 5, 50
+"""How often a script is sent again until then, if nothing hurries it, and at most."""
 
 
 def follow(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
@@ -60,6 +64,8 @@ def follow(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConne
         request.slot = redirection.slot  # the node found a key where none was expected
     if redirection.kind is RedirectionKind.MOVED:
         cluster.move_slot(redirection.slot, redirection.endpoint)
+        if request.sink is PROBED:
+            cluster.try_again()  # the script that it was asked for, before an older topology comes from another node
         _resubmit(cluster, request, asked)
     else:
         _ask(cluster, request, redirection.endpoint)
@@ -84,10 +90,12 @@ def _may_be_forged(cluster: Cluster, request: Request, redirection: Redirection)
 def _wait_to_be_sure(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConnection) -> bool:
     """Send a script again a few times, until the topology or the answer to another command has the same node.
 
-    It is asked for both: a node may know of a failover before those do that the topology is read from.
+    It is asked for both: a node may know of a failover before those do that the topology is read from. In one, nodes
+    tell different topologies for a while, and each of these has all that wait tried at once.
     """
-    request.hops += 1
-    if request.hops % LOST_ONCE > HOP_LIMIT:
+    elapsed = cluster.turn.tick() - request.started
+    request.hops += DOUBTED
+    if request.hops // DOUBTED > (DOUBTS_MOST if elapsed > SURE_AFTER else DOUBTS_MOST_AT_FIRST):
         return False
     cluster.on_failure()
     key = first_key_of_script(request.data)
@@ -95,7 +103,7 @@ def _wait_to_be_sure(cluster: Cluster, request: Request, line: bytes, asked: Ups
         data = encode.command([b"EXISTS", key])
         asked.resend(Request(data, PROBED, 0, None, request.slot, False, request.affinity, cluster.turn.now))
     request.answer = line
-    cluster.park(request, min(max(SURE_DELAY, cluster.turn.tick() - request.started), SURE_DELAY_MOST))
+    cluster.park(request, min(max(SURE_DELAY, elapsed), SURE_DELAY_MOST))
     return True
 
 

@@ -9,6 +9,8 @@ from rproxy.upstream.sink import Sink
 
 LOST_ONCE = 64
 """Added to the hops of a read that was lost in flight: it is sent again once."""
+DOUBTED = 2 * LOST_ONCE
+"""Added to the hops of a script each time that a redirection of it is not believed."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rproxy.topology.snapshot import Endpoint, Shard
-from rproxy.upstream.following import HOP_LIMIT
+from rproxy.upstream import following
+from rproxy.upstream.following import DOUBTS_MOST, HOP_LIMIT
 from tests.support.fake_node import Command, FakeNode, echo
 from tests.support.upstream import Upstream, topology_of
 
@@ -94,6 +95,24 @@ async def test_a_script_is_sent_on_when_its_node_says_the_same_of_the_key(
     assert await upstream.call("EVAL", "...", "1", "a", slot=7) == b"+ran\r\n"
     assert (b"EXISTS", b"a") in first.received
     assert newcomer.received.count((b"EVAL", b"...", b"1", b"a")) == 1
+
+
+async def test_a_script_waits_on_while_nodes_tell_different_topologies(
+    start_node: Any, make_upstream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a failover that they hear of one after the other; each answer has everything tried again at once."""
+    monkeypatch.setattr(following, "SURE_AFTER", 60.0)
+    first, second, upstream = await two_shards(start_node, make_upstream)
+    newcomer = await start_node({"EVAL": b"+ran\r\n"})
+    first.answers["EVAL"] = moved(7, newcomer.endpoint)
+    upstream.send("EVAL", "...", "1", "a", slot=7)
+    for _ in range(2 * DOUBTS_MOST):
+        before = first.count("EVAL")
+        upstream.cluster.try_again()
+        await upstream.until(lambda before=before: first.count("EVAL") > before and upstream.cluster.has_parked)
+    upstream.cluster.swap(topology_of((first.endpoint, newcomer.endpoint), (second.endpoint,)))
+    upstream.cluster.try_again()
+    assert await upstream.replies.have(1) == [b"+ran\r\n"]
 
 
 async def test_moved_without_a_host_means_the_host_that_was_asked(start_node: Any, make_upstream: Any) -> None:

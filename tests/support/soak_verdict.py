@@ -20,6 +20,8 @@ REPLICATED = 1.0
 """Seconds before a primary is lost: what was acknowledged earlier has reached its replica."""
 LATE = 30.0
 """Seconds for which a write of unknown outcome may still be executed: it may lie in the buffers of a hanging node."""
+ON_ITS_WAY = 0.25
+"""Seconds after its publisher was answered for which a message may still be on its way to a subscriber, and be lost."""
 STARVED = 0.5
 """Seconds after a trouble in which a client that blocked during it may still see its time run out."""
 
@@ -310,7 +312,9 @@ def of_messages(journal: Journal, troubles: Sequence[Trouble]) -> list[str]:
     """To every session each message at most once, those of a channel in order, and none left out while all was well."""
     complaints = []
     calm = [
-        message for message in journal.published if message.is_sure and not _within(troubles, message[2], message[3])
+        message
+        for message in journal.published
+        if message.is_sure and not _within(troubles, message.began, message.ended + ON_ITS_WAY)
     ]
     sent = {(message.channel, message.number) for message in journal.published}
     for session in journal.sessions:

@@ -175,8 +175,8 @@ def test_messages_come_once_and_in_order(heard: list[int], is_right: bool) -> No
 
 
 def test_messages_may_be_missed_in_trouble_and_before_a_session() -> None:
-    published = [Published("c", number, at, at, is_sure=True) for number, at in enumerate((1.0, 105.0, 120.0), 1)]
-    session = Session("s", 50.0, 150.0, [("c", 3, 120.0)])
+    published = [Published("c", number, at, at, is_sure=True) for number, at in enumerate((1.0, 99.9, 105.0, 120.0), 1)]
+    session = Session("s", 50.0, 150.0, [("c", 4, 120.0)])
     assert verdict(Journal(sessions=[session], published=published), [LOSS], {}) == []
 
 

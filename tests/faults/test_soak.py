@@ -148,7 +148,9 @@ class Soak:
         figures.note("a soak", "commands that failed, all while something was broken", str(len(journal.failed)))
         figures.note("a soak", "messages to subscribers", str(sum(len(each.heard) for each in journal.sessions)))
         figures.note("a soak", "tokens added, each found once", str(len(journal.additions)))
-        figures.note("a soak", "reads of a write that the promoted replica never had", str(len(journal.odd)))
+        figures.note(
+            "a soak", "reads of a key whose last write was lost, or is of unknown outcome", str(len(journal.odd))
+        )
         figures.note("a soak", "requests, clients, subscriptions and pins left over", f"{sum(self.left.values()):g}")
         figures.note("a soak", "seed", str(SEED))
         figures.note("a soak", "memory left over", f"{max(self.grown, 0) / 2**20:.0f} MiB")

@@ -191,14 +191,15 @@ class Cluster:
         index = self.topology.slots[slot]
         return index >= len(self._shards) or self._shards[index].writer.is_down()
 
-    def known_endpoints(self) -> list[Endpoint]:
-        """The topology's endpoints, those first that are up and answer: before all replicas of a primary that does not,
-        since who takes its place is the first to know.
+    def known_endpoints(self, named: Endpoint | None = None) -> list[Endpoint]:
+        """The topology's endpoints, and the one that was ``named``, those first that are up and answer: before all that
+        one, and replicas of a primary that does not answer, since who takes its place is the first to know.
         """
         pools = self.pools.in_force()
         down = {pool.endpoint for pool in pools if pool.is_down() or pool.is_unhealthy or pool.is_silent()}
         heirs = {replica for shard in self.topology.shards if shard.primary in down for replica in shard.replicas}
-        return sorted(self.topology.endpoints(), key=lambda endpoint: (endpoint in down, endpoint not in heirs))
+        endpoints = dict.fromkeys([*([named] if named is not None else []), *self.topology.endpoints()])
+        return sorted(endpoints, key=lambda endpoint: (endpoint in down, endpoint != named, endpoint not in heirs))
 
     def replica_connections(self, affinity: int) -> list[UpstreamConnection]:
         """A connection to every replica, as far as it is up and healthy: for commands that act on nodes."""
@@ -282,6 +283,8 @@ class Cluster:
         """Correct one slot; an endpoint that was no primary before is a reason to ask for the whole topology."""
         is_known = any(shard.primary == endpoint for shard in self.topology.shards)
         self.swap(self.topology.with_slot_moved(slot, endpoint))
+        if self.refresher is not None:
+            self.refresher.on_moved(endpoint)
         if not is_known:
             self.on_failure()
 

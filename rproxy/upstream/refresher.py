@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 QUESTIONS = ([b"CLUSTER", b"SLOTS"], [b"CLUSTER", b"INFO"])
 ASK_ANOTHER_AFTER = 0.25
 """Seconds after which one more node is asked, while those before have not answered: one may hang, or be far away."""
+NAMED_FOR = 10.0
+"""Seconds for which the node that a MOVED named is asked before others: these hear of a failover one after the other."""
 
 Answer = tuple[Endpoint, asyncio.Task[ClusterView]]
 """What a node answers, or the ``DialError`` or ``TopologyError`` of the attempt."""
@@ -65,6 +67,8 @@ class Refresher:
         self._view: ClusterView | None = None
         self._has_new_seeds = False
         self._last_trouble = ""
+        self._named: Endpoint | None = None
+        self._named_until = 0.0
         self.on_topology: Callable[[], None] | None = None
         """Told of every topology that differs from the last."""
         self.refreshed_at: float | None = None
@@ -106,6 +110,11 @@ class Refresher:
         """A node redirected a request."""
         self._schedule.on_redirect(self._now(), kind)
         self._nudged.set()
+
+    def on_moved(self, endpoint: Endpoint) -> None:
+        """A node said that ``endpoint`` has a slot: that one knows whether it does."""
+        self._named = endpoint
+        self._named_until = self._now() + NAMED_FOR
 
     def on_failure(self) -> None:
         """A connection failed, or has overdue requests."""
@@ -190,7 +199,8 @@ class Refresher:
 
     def _candidates(self) -> list[Endpoint]:
         """Whom to ask, the healthiest first; the seeds last, as names that are resolved anew."""
-        known = self._cluster.known_endpoints() if not self._has_new_seeds else []
+        named = self._named if self._now() < self._named_until else None
+        known = self._cluster.known_endpoints(named) if not self._has_new_seeds else []
         return list(dict.fromkeys([*known[:4], *self._seeds]))
 
     async def _ask(self, endpoint: Endpoint) -> ClusterView:

@@ -13,6 +13,7 @@ from rproxy.topology.redirection import RedirectionKind
 from rproxy.topology.refresh import RefreshPolicy, RefreshSchedule
 from rproxy.topology.slots import SLOT_COUNT
 from rproxy.topology.snapshot import Endpoint, Topology
+from rproxy.upstream import refresher as refreshing
 from rproxy.upstream.failure import UNSERVED_SLOT
 from rproxy.upstream.refresher import Refresher
 from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, Answer, Command, FakeNode, Gate, cluster_answers
@@ -225,6 +226,30 @@ async def test_known_endpoints_that_are_up_are_asked_before_others_and_before_se
     await upstream.until(lambda: upstream.cluster.traffic.failed)
     await refresher_of(upstream, seed.endpoint).refresh()
     assert (questions(known), questions(seed)) == (1, 0)
+
+
+async def test_who_is_named_by_a_moved_is_asked_first_for_a_while(
+    start_node: Any, make_upstream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a failover another node may not list the promoted replica for a second, though its epoch is the same."""
+    former, promoted, other = [await start_node() for _ in range(3)]
+    stale = cluster_answers([former.endpoint], [other.endpoint])
+    other.answers |= stale
+    former.answers |= stale
+    promoted.answers |= cluster_answers([promoted.endpoint, former.endpoint], [other.endpoint])
+    upstream = make_upstream(topology_of((former.endpoint,), (other.endpoint,)))
+    refresher = refresher_of(upstream, other.endpoint)
+    upstream.cluster.move_slot(7, promoted.endpoint)
+    await refresher.refresh()
+    assert upstream.cluster.topology == topology_of((promoted.endpoint, former.endpoint), (other.endpoint,))
+    upstream.cluster.swap(topology_of((former.endpoint,), (other.endpoint,)))
+    await refresher.refresh()
+    assert (questions(promoted), questions(former), questions(other)) == (2, 0, 0)
+    monkeypatch.setattr(refreshing, "NAMED_FOR", 0.0)
+    upstream.cluster.swap(topology_of((former.endpoint,), (other.endpoint,)))
+    upstream.cluster.move_slot(7, promoted.endpoint)
+    await refresher.refresh()
+    assert questions(former) == 1
 
 
 async def test_seeds_are_resolved_anew_when_no_known_endpoint_answers(

@@ -27,7 +27,7 @@ QUESTIONS = ([b"CLUSTER", b"SLOTS"], [b"CLUSTER", b"INFO"])
 ASK_ANOTHER_AFTER = 0.25
 """Seconds after which one more node is asked, while those before have not answered: one may hang, or be far away."""
 NAMED_FOR = 10.0
-"""Seconds for which the node that a MOVED named is asked before others: these hear of a failover one after the other."""
+"""Seconds for which the node that a MOVED named is asked first: others hear of a failover one after the other."""
 
 Answer = tuple[Endpoint, asyncio.Task[ClusterView]]
 """What a node answers, or the ``DialError`` or ``TopologyError`` of the attempt."""

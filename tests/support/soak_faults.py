@@ -123,6 +123,7 @@ def _hang_until_replaced(stage: Stage) -> Lost:
 
 
 def _fail_over(stage: Stage) -> Lost:
+    """A replica takes over. Where one has done so just before, nobody votes for it, and writes wait for up to 5 s."""
     replica = stage.shard()[1]
     if replica.call("CLUSTER", "FAILOVER") == b"OK":
         await_true(lambda: replica.role == "primary", 60)
@@ -312,7 +313,7 @@ FAULTS: dict[str, Fault] = {
     "a primary hangs until it is replaced": Fault(
         _hang_until_replaced, (Excuse.of(TIMEOUT, _WAITED), _NOBODY), repeats=True
     ),
-    "a manual failover": Fault(_fail_over),
+    "a manual failover": Fault(_fail_over, (Excuse.of(TIMEOUT, _WAITED),), repeats=True),
     "slots move": Fault(_move_slots),
     "connections of a node are cut": Fault(_cut_connections, _CUT, breaks=True, repeats=True),
     "a node is slow": Fault(_slow_node),

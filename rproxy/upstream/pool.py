@@ -204,7 +204,9 @@ class Pool:
             opened.close()
             return
         await attach(self.turn, opened, connection)
-        if not connection.is_open:  # the system would not serve the socket
+        if not connection.is_open:  # its client left meanwhile, or the system would not serve the socket
+            if connection.transport is not None:
+                connection.transport.close()
             return
         connection.was_open = True
         self._failures = 0

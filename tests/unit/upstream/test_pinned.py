@@ -9,6 +9,9 @@ import pytest
 
 from rproxy.resp import encode
 from rproxy.topology.snapshot import Endpoint
+from rproxy.transport.attach import Opened, attach
+from rproxy.transport.connection import Turn
+from rproxy.upstream import pool
 from rproxy.upstream.pinned import IDLE_MOST, UNWANTED_AFTER, PinnedConnection, Pins, PinsFullError
 from tests.support.fake_node import CLOSE, PATIENCE, SILENCE, FakeNode
 from tests.support.upstream import Upstream, topology_of
@@ -46,6 +49,22 @@ async def test_it_is_asked_while_it_is_still_being_opened(start_node: Any, make_
     assert not connection.was_open
     assert await ask(connection, "PING") == [b"+OK\r\n"]
     assert (connection.client_id, node.peers[0].commands) == (7, [(b"CLIENT", b"ID"), (b"PING",)])
+
+
+async def test_one_that_is_closed_while_its_socket_is_attached_leaves_none(
+    start_node: Any, make_upstream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asyncio needs some turns for that, and a client may leave in each."""
+    node, upstream, pins = await pinned(start_node, make_upstream)
+
+    async def attach_late(turn: Turn, opened: Opened, connection: PinnedConnection) -> None:
+        connection.close()
+        await attach(turn, opened, connection)
+
+    monkeypatch.setattr(pool, "attach", attach_late)
+    lease(pins)
+    await upstream.until(lambda: node.peers and node.peers[0].closed.is_set())
+    assert (pins.count(), upstream.cluster.traffic.active) == ((0, 0), 0)
 
 
 async def test_all_replies_to_a_request_come_together(start_node: Any, make_upstream: Any) -> None:

@@ -38,13 +38,17 @@ Opened = socket.socket | TlsStream
 
 
 async def attach(turn: Turn, opened: Opened, connection: Connection) -> None:
-    """Serve ``connection`` with ``opened``, which is owned from now on."""
+    """Serve ``connection`` with ``opened``, which is owned from now on: it may be closed before that is done."""
     if isinstance(opened, TlsStream):
         opened.serve(connection)
     elif HAS_EPOLL and isinstance(turn, EpollTurn):
         turn.attach(opened.detach(), connection)
     else:
-        await turn.loop.connect_accepted_socket(lambda: StreamTransport(connection), opened)
+        await _connect(turn, opened, StreamTransport.awaited_by(connection))
+
+
+async def _connect(turn: Turn, sock: socket.socket, transport: StreamTransport) -> None:
+    await turn.loop.connect_accepted_socket(lambda: transport, sock)
 
 
 MakeConnection = Callable[[socket.socket, object], Connection | None]
@@ -78,7 +82,7 @@ def adopt(turn: Turn, sock: socket.socket, connection: Connection, tls: ssl.SSLC
     elif HAS_EPOLL and isinstance(turn, EpollTurn):
         turn.attach(sock.detach(), connection)
     else:
-        task = turn.loop.create_task(attach(turn, sock, connection))
+        task = turn.loop.create_task(_connect(turn, sock, StreamTransport.awaited_by(connection)))
         _ATTACHING.add(task)
         task.add_done_callback(_ATTACHING.discard)
 

@@ -33,6 +33,12 @@ class StreamTransport(Transport, asyncio.Protocol):
         self._takes_more = True
         self._turn = connection.turn
 
+    @classmethod
+    def awaited_by(cls, connection: Connection) -> StreamTransport:
+        """The transport of ``connection`` before asyncio has its socket, which is closed at once if it is by then."""
+        transport = connection.transport = cls(connection)
+        return transport
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the connection from now on."""
         self._stream = cast(asyncio.Transport, transport)

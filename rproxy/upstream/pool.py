@@ -165,8 +165,9 @@ class Pool:
     def _let_go(self, connection: UpstreamConnection) -> None:
         """Close a connection that has nothing in flight."""
         connection.is_open = False
-        if connection.transport is not None:
+        if connection.was_open:
             self.traffic.active -= 1
+        if connection.transport is not None:
             connection.transport.close()
 
     def may_dial(self) -> bool:
@@ -205,8 +206,6 @@ class Pool:
             return
         await attach(self.turn, opened, connection)
         if not connection.is_open:  # its client left meanwhile, or the system would not serve the socket
-            if connection.transport is not None:
-                connection.transport.close()
             return
         connection.was_open = True
         self._failures = 0

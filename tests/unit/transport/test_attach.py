@@ -12,6 +12,7 @@ from rproxy.form import running_form
 from rproxy.transport import attach as attaching
 from rproxy.transport.attach import HAS_EPOLL, accept, adopt, attach, make_turn, stop_turn
 from rproxy.transport.connection import Turn
+from tests.support.fake_node import PATIENCE
 
 BIG = 8_000_000
 
@@ -139,6 +140,33 @@ async def test_requests_leave_before_replies(serve: Any, turn: Turn) -> None:
     assert await client_end.read(6) == b"reply\n"
     assert await node_end.read(8) == b"request\n"
     assert order == ["node", "client"]
+
+
+async def test_one_that_closes_before_it_is_served_leaves_no_socket(
+    turn: Turn, pairs: Any, connection_type: Any
+) -> None:
+    """Asyncio takes some turns of the loop over a socket, and a connection may be closed in each."""
+    near, far = await pairs()
+    connection = connection_type(turn)
+    adopt(turn, near, connection)
+    connection.transport.close()
+    with far:
+        assert await asyncio.wait_for(turn.loop.sock_recv(far, 1), PATIENCE) == b""
+    assert (connection.transport, connection.events) == (None, [])
+
+
+async def test_one_that_closes_while_it_is_attached_leaves_no_socket(
+    turn: Turn, pairs: Any, connection_type: Any
+) -> None:
+    near, far = await pairs()
+    connection = connection_type(turn)
+    attaching = turn.loop.create_task(attach(turn, near, connection))
+    await asyncio.sleep(0)
+    connection.transport.close()
+    await attaching
+    with far:
+        assert await asyncio.wait_for(turn.loop.sock_recv(far, 1), PATIENCE) == b""
+    assert (connection.transport, connection.events) == (None, [])
 
 
 # -- the transport of this form

@@ -54,14 +54,16 @@ async def test_it_is_asked_while_it_is_still_being_opened(start_node: Any, make_
 async def test_one_that_is_closed_while_its_socket_is_attached_leaves_none(
     start_node: Any, make_upstream: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asyncio needs some turns for that, and a client may leave in each."""
+    """Asyncio takes some turns of the loop over it, and a client may leave in each."""
     node, upstream, pins = await pinned(start_node, make_upstream)
 
-    async def attach_late(turn: Turn, opened: Opened, connection: PinnedConnection) -> None:
+    async def close_meanwhile(turn: Turn, opened: Opened, connection: PinnedConnection) -> None:
+        attaching = turn.loop.create_task(attach(turn, opened, connection))
+        await asyncio.sleep(0)
         connection.close()
-        await attach(turn, opened, connection)
+        await attaching
 
-    monkeypatch.setattr(pool, "attach", attach_late)
+    monkeypatch.setattr(pool, "attach", close_meanwhile)
     lease(pins)
     await upstream.until(lambda: node.peers and node.peers[0].closed.is_set())
     assert (pins.count(), upstream.cluster.traffic.active) == ((0, 0), 0)

@@ -6,8 +6,12 @@ from rproxy.resp.lengths import PARTIAL, SHORT, Chunk, read_length
 
 _REPLY_LINE_MAX = 1048576
 _CRLF = b"\r\n"
-_BULK_SIZES = {b"$%d" % number: number for number in range(SHORT)}
-"""What nearly all bulk strings begin with."""
+_SIZES_AFTER = {
+    **{b"$%d\r\n" % number: number + 2 for number in range(SHORT)},
+    **{b":%d\r\n" % number: 0 for number in range(SHORT)},
+    **dict.fromkeys((b"+OK\r\n", b"+QUEUED\r\n", b"$-1\r\n", b"_\r\n"), 0),
+}
+"""The first lines of nearly all replies, and how many bytes of the reply follow: looked up, not parsed."""
 _LINES = frozenset(b"+-:_,#(")
 _BULKS = frozenset(b"$!=")
 _AGGREGATES = frozenset(b"*%~>|")
@@ -22,7 +26,7 @@ class ReplyScanner:
     the type byte of the reply. ``max_size`` bounds a bulk string.
     """
 
-    __slots__ = ("_offset", "_pending", "_rest", "first", "max_size", "needed")
+    __slots__ = ("_alike", "_offset", "_pending", "_rest", "first", "max_size", "needed")
 
     def __init__(self, max_size: int = 512 * 1024 * 1024) -> None:
         self.max_size = max_size
@@ -31,6 +35,8 @@ class ReplyScanner:
         self._offset = 0
         self._pending = 0
         self._rest = 0
+        # The first line of the last of these replies, and the size of the reply: the next one often begins alike.
+        self._alike = b"+OK\r\n", 5
 
     def is_mid_reply(self) -> bool:
         """Whether a reply was begun and not ended."""
@@ -45,6 +51,10 @@ class ReplyScanner:
             return 0
         if self._pending == 0:
             self.first = chunk[start]
+            line, size = self._alike
+            stop = start + size
+            if stop <= end and chunk.startswith(line, start) and chunk[stop - 2 : stop] == _CRLF:
+                return size
             size = self._frame_plainly(chunk, start, end)
             if size:
                 return size
@@ -115,16 +125,20 @@ class ReplyScanner:
         return position + size
 
     def _frame_plainly(self, chunk: Chunk, start: int, end: int) -> int:
-        """The size of a line or a short bulk string that is all there; 0 for any other reply."""
+        """The size of a line, a short bulk string or a null that is all there; 0 for any other reply."""
         stop = chunk.find(_CRLF, start, end)
         if stop < 0:
             return 0
-        length = _BULK_SIZES.get(bytes(chunk[start:stop]))
-        if length is None:
-            return stop + 2 - start if self.first in _LINES and chunk.find(b"\n", start, stop) < 0 else 0
-        after = stop + 2 + length
-        is_whole = after + 2 <= end and chunk[after : after + 2] == _CRLF and length <= self.max_size
-        return after + 2 - start if is_whole else 0
+        line = bytes(chunk[start : stop + 2])
+        rest = _SIZES_AFTER.get(line)
+        if rest is None:
+            return len(line) if self.first in _LINES and line.find(b"\n") == len(line) - 1 else 0
+        stop += 2 + rest
+        if stop > end or chunk[stop - 2 : stop] != _CRLF or rest > self.max_size + 2:
+            return 0
+        size = stop - start
+        self._alike = line, size
+        return size
 
     def _element(self, chunk: Chunk, kind: int, position: int, end: int) -> tuple[int, int]:
         """``(position after the element's own bytes, elements it announces)``.

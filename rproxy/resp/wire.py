@@ -80,9 +80,9 @@ class RequestScanner:
         self.base = 0
         self.size = 0
         self.consumed = 0
-        # How the last command began, up to the end of its name: its number of arguments, and where the name stands. In
-        # a pipeline the next one often begins alike.
-        self._opening = b"*1\r\n$4\r\nPING", 1, (8, 12)
+        # How the last command began, up to the end of its name: its number of arguments, where the name stands, and the
+        # name. In a pipeline the next one often begins alike.
+        self._opening = b"*1\r\n$4\r\nPING", 1, (8, 12), b"PING"
         self.restart()
         self._is_done = True
 
@@ -116,7 +116,7 @@ class RequestScanner:
         if type(chunk) is not bytes or not self.is_trusted or self.max_argument_size < SHORT:
             return False
         find = chunk.find
-        opening, count, name = self._opening
+        opening, count, name, _ = self._opening
         if chunk.startswith(opening, start):
             spans = [name]
             stop = start + name[1]
@@ -135,14 +135,15 @@ class RequestScanner:
             spans.append((line + 2 - start, stop - start))
         if stop + 2 > end or chunk[stop : stop + 2] != _CRLF:
             return False
+        self.size = self.consumed = stop + 2 - start
         if spans[0] is not name:
             name = spans[0]
-            self._opening = chunk[start : start + name[1]], count, name
+            stop = start + name[1]
+            self._opening = chunk[start:stop], count, name, chunk[start + name[0] : stop]
         self.chunk = chunk
         self.base = start
         self._spans = spans
         self.argc = count
-        self.size = self.consumed = stop + 2 - start
         return True
 
     def _scan_array(self, chunk: Chunk, start: int, end: int) -> int:
@@ -289,9 +290,8 @@ class RequestScanner:
 
     def find(self, index: NameIndex) -> Any:
         """What ``index`` holds under the command's name, ``None`` if nothing."""
-        start, end = self._spans[0]
-        base = self.base
-        return index.get(bytes(self.chunk[base + start : base + end]))
+        _, _, span, name = self._opening
+        return index.get(name if self._spans[0] is span else self.arg(0))
 
     def raw_start(self, index: int) -> int:
         """Where in ``chunk`` argument ``index`` (from 1) begins, its ``$<length>`` header included."""

@@ -218,6 +218,15 @@ def test_what_is_no_resp_is_told(wire: ModuleType, garbage: bytes) -> None:
     assert frame_all(wire, b"+OK\r\n" + garbage) == [(b"+OK\r\n", 0x2B), None]
 
 
+@each_form
+def test_a_reply_that_begins_like_the_one_before_is_framed_as_what_it_is(wire: ModuleType) -> None:
+    first = b"$3\r\nabc\r\n"
+    for other in (b"$3\r\na\r\n\r\n", b"$3\r\n\r\na\r\n", b"$30\r\n" + 30 * b"a" + b"\r\n", b"$-1\r\n"):
+        assert frame_all(wire, first + other + first) == [(first, 0x24), (other, 0x24), (first, 0x24)]
+    assert frame_all(wire, first + b"$3\r\nabcd\r\n") == [(first, 0x24), None]
+    assert frame_all(wire, first + b"$3\r\nabc") == [(first, 0x24)]
+
+
 # -- replies that are relayed as they come
 
 

@@ -40,6 +40,11 @@ class RedirectionKind(Enum):
         return self in (RedirectionKind.MOVED, RedirectionKind.ASK)
 
     @property
+    def is_passing(self) -> bool:
+        """Whether a node that refuses a command for it may execute the next one of the same keys."""
+        return not self.has_target and self is not RedirectionKind.TRYAGAIN
+
+    @property
     def is_of_the_node(self) -> bool:
         """Whether any other node that has the slot may well answer a read."""
         return self in (RedirectionKind.LOADING, RedirectionKind.MASTERDOWN)

@@ -332,11 +332,11 @@ class Cluster:
             self.answer_failure(request, QUEUE_FULL)
 
     def leave_parking(self) -> None:
-        """Send those that waited long enough, in order; answer those whose deadline has passed."""
+        """Send those that waited long enough, in order; answer the overtaken, and those whose deadline has passed."""
         now = self.turn.tick()
-        due, expired = self.parking.leave(now, now - self.op_timeout)
+        due, over = self.parking.leave(now, now - self.op_timeout)
         self.has_parked = self.parking.is_needed
-        for request in expired:
+        for request in over:
             if request.answer is not None:
                 request.fail(request.answer)
             else:

@@ -22,6 +22,7 @@ cdef class UpstreamConnection(Connection):
     cdef readonly bint is_stalled
     cdef public double stalled_at
     cdef readonly double heard_at
+    cdef object _doubts
     cdef Sink _blocking
     cdef Sink _relayed_to
     cdef long long _relayed_token

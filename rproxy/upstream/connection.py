@@ -9,6 +9,7 @@ from rproxy.metrics.counters import CommandStats
 from rproxy.resp.wire import Chunk, ReplyScanner
 from rproxy.transport.connection import Connection
 from rproxy.transport.phase import Phase, upstream_phase
+from rproxy.upstream.doubts import Doubts
 from rproxy.upstream.failure import GARBAGE, LOST, Failure
 from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.request import Request
@@ -38,6 +39,7 @@ class UpstreamConnection(Connection):
 
     __slots__ = (
         "_blocking",
+        "_doubts",
         "_relayed_since",
         "_relayed_stats",
         "_relayed_to",
@@ -76,6 +78,7 @@ class UpstreamConnection(Connection):
         """When the last stall began, 0 if that is long ago."""
         self.heard_at = 0.0
         """When the last piece came of a reply that is not whole yet."""
+        self._doubts: Doubts | None = None
         self._blocking: Sink | None = None
         self._relayed_to: Sink = DISCARD
         self._relayed_token = 0
@@ -168,9 +171,8 @@ class UpstreamConnection(Connection):
                 position += size
                 continue
             seconds = now - flight.started
-            if seconds >= slow_after:
-                slow_after = _NEVER
-                self._note_slow(seconds)
+            if seconds >= slow_after or self._doubts is not None:
+                slow_after = self._look_closer(first, seconds, slow_after)
             if first == _ERROR and self._redirect(chunk, position, size):
                 outbox.release(flight.size)
                 if not self.is_open:
@@ -209,6 +211,7 @@ class UpstreamConnection(Connection):
         if way != RELAYED:
             return start if way == WHOLE else self._stall(sink, start)
         flight.pop()
+        self._settle_doubts(True)
         now = self.turn.now
         if now - flight.started >= self.slow_log.slower_than:
             self._note_slow(now - flight.started)
@@ -317,6 +320,14 @@ class UpstreamConnection(Connection):
         if flight.size <= self.outbox.sent() and self.slow_log.has_time(self.turn.now):
             self.slow_log.note(self.outbox.copy(0, min(flight.size, SHOWN_MOST)), flight.sink, seconds)
 
+    def _look_closer(self, first: int, seconds: float, slow_after: float) -> float:
+        """Take note of a reply that was slow, or came while there are doubts; when the next one is slow."""
+        self._settle_doubts(first != _ERROR)
+        if seconds < slow_after:
+            return slow_after
+        self._note_slow(seconds)
+        return _NEVER
+
     def _redirect(self, chunk: Chunk, start: int, size: int) -> bool:
         """Have an error that is a redirection followed; false if it is an ordinary error, or nobody's."""
         flight = self.in_flight
@@ -325,6 +336,19 @@ class UpstreamConnection(Connection):
         request = self._request(self.outbox.copy(0, flight.size))
         line = flight.sink.cause(bytes(chunk[start : start + size]))
         return self.pool.cluster.follow(request, line, self)
+
+    def doubt(self, request: Request) -> None:
+        """The node refused ``request`` for what may be over when it comes to those behind it: do they overtake it?"""
+        behind = self.in_flight.count()
+        if behind and request.slot >= 0:
+            if self._doubts is None:
+                self._doubts = Doubts()
+            request.doubt = self._doubts.add(request.slot, request.sink, behind)
+
+    def _settle_doubts(self, is_executed: bool) -> None:
+        """The request that was popped last has its reply."""
+        if self._doubts is not None and self._doubts.on_answered(self.in_flight.slot, self.in_flight.sink, is_executed):
+            self._doubts = None
 
     def _request(self, data: bytes) -> Request:
         """The entry that was popped last, off the fast path."""
@@ -381,6 +405,10 @@ class UpstreamConnection(Connection):
             offset += flight.size
             if flight.sink is not DISCARD:
                 was_written = offset <= sent
+                if self._doubts is not None and was_written:
+                    self._doubts.on_executed(flight.slot, flight.sink)
                 cluster.on_request_lost(self._request(data), failure, reason, self.pool.endpoint, was_written)
             has_more = flight.pop()
+        if self._doubts is not None:
+            self._doubts.settle()
         self.outbox.clear()

@@ -52,6 +52,8 @@ def follow(cluster: Cluster, request: Request, line: bytes, asked: UpstreamConne
     if not redirection.kind.has_target or is_asked_in_parts:
         # ASKING holds for one command, so a transaction waits until its slot has moved as a whole.
         request.answer = line
+        if redirection.kind.is_passing:
+            asked.doubt(request)
         cluster.park(request, min(max(RETRY_DELAY, cluster.turn.tick() - request.started), RETRY_DELAY_MOST))
         return True
     if redirection.kind is RedirectionKind.ASK and _waits_behind(cluster, request):

@@ -19,7 +19,7 @@ def _order(request: Request) -> tuple[float, bool]:
 class Parking:
     """A bounded waiting line. Who waits for a slot is followed by everyone later of the same slot, so order is kept.
 
-    Who was sent before others, and comes back, goes before them.
+    Who was sent before others, and comes back, goes before them; who was overtaken by them is sent no more.
     """
 
     __slots__ = ("_line", "_slots", "_trails", "most")
@@ -60,13 +60,13 @@ class Parking:
             request.not_before = 0.0
 
     def leave(self, now: float, expired_before: float) -> tuple[list[Request], list[Request]]:
-        """Take out those that are due, in order, and those begun before ``expired_before``: ``(due, expired)``.
+        """Take out those that are due, in order, and those that were overtaken or begun before ``expired_before``.
 
         A request that is not due keeps back the later ones of its slot, one that is due takes them along: sent a little
         behind it, they might be executed though it is sent back once more.
         """
         due: list[Request] = []
-        expired: list[Request] = []
+        over: list[Request] = []
         staying: list[Request] = []
         trails = {
             slot: {flight: until for flight, until in flights.items() if until > now and flight.has_slot(slot)}
@@ -76,17 +76,24 @@ class Parking:
         held = set(self._trails)
         leaving: set[int] = set()
         for request in self._line:
+            doubt = request.doubt
             if request.started < expired_before:
-                expired.append(request)
-            elif request.slot in held or (request.not_before > now and request.slot not in leaving):
+                over.append(request)
+            elif (
+                request.slot in held
+                or (request.not_before > now and request.slot not in leaving)
+                or (doubt is not None and doubt.is_open)
+            ):
                 held.add(request.slot)
                 staying.append(request)
+            elif doubt is not None and doubt.is_overtaken:
+                over.append(request)
             else:
                 leaving.add(request.slot)
                 due.append(request)
         self._line = staying
         self._slots = Counter(request.slot for request in staying)
-        return due, expired
+        return due, over
 
     def clear(self) -> list[Request]:
         """Take out everyone."""

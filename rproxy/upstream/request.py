@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rproxy.metrics.counters import CommandStats
+from rproxy.upstream.doubts import Doubt
 from rproxy.upstream.sink import Sink
 
 LOST_ONCE = 64
@@ -20,7 +21,7 @@ class Request:
     ``affinity`` picks the connection in a pool, so that its session's order, and its RESP version, are kept. ``hops``
     counts how often it was sent elsewhere; ``answer`` is the error a node gave while it is retried. A
     node gives ``replies`` replies to it, of which the last is the request's (``MULTI`` … ``EXEC``). ``was_sent``: it
-    comes back from a connection, and is older than what has never been on one.
+    comes back from a connection, and is older than what has never been on one. ``doubt``: whether it was overtaken.
     """
 
     data: bytes
@@ -36,6 +37,7 @@ class Request:
     answer: bytes | None = None
     replies: int = 1
     was_sent: bool = False
+    doubt: Doubt | None = None
 
     def fail(self, line: bytes) -> None:
         """Answer with the error ``line`` (``-CODE text CRLF``)."""

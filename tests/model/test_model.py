@@ -264,6 +264,11 @@ class Proxy(RuleBasedStateMachine):
                 connection.wire.unblock()
         self.settle()
 
+    @rule(which=some, is_down=st.booleans())
+    def sees_the_cluster(self, which: int, is_down: bool) -> None:
+        self.has_faults |= is_down
+        self.nodes[which].is_down = is_down
+
     # -- slots
 
     @rule(tag=tags, which=some)
@@ -307,6 +312,7 @@ class Proxy(RuleBasedStateMachine):
         self.refreshes()
         for which, node in enumerate(self.nodes):
             node.accepts = True
+            node.is_down = False
             self.takes_bytes(which, False)
         for client in (*self.clients, *self.gone):
             if client.wire is not None:
@@ -342,7 +348,8 @@ class Proxy(RuleBasedStateMachine):
                 assert self.has_faults or not is_error, reply
                 counts = [executed[each] for each in expected.writes]
                 assert is_error or counts == [1] * len(counts), (expected, reply, counts)
-                assert NOT_EXECUTED not in reply or len(counts) > 1 or not any(counts), (expected, reply, counts)
+                is_refused = NOT_EXECUTED in reply or reply.startswith(b"-CLUSTERDOWN ")
+                assert not is_refused or len(counts) > 1 or not any(counts), (expected, reply, counts)
         assert all(count <= 1 for count in executed.values()), executed.most_common(3)
         for key, numbers in self.keyspace.writes.items():
             assert numbers == sorted(numbers), (key, numbers)

@@ -67,3 +67,31 @@ def test_of_what_came_at_one_moment_what_has_been_at_a_node_goes_first(proxy: Pr
     for which in (0, 1, 0):
         proxy.answers(count=10, cut=0, which=which)
     assert proxy.keyspace.writes[b"{b}x 1"] == [3, 4]
+
+
+def test_a_refused_write_is_not_executed_after_a_later_one_of_its_client(proxy: Proxy) -> None:
+    proxy.start(in_flight=8, output=1 << 26, parked=2, accepts=True)
+    for who in (0, 0, 1):
+        proxy.writes(count=1, cut=0, key=b"{a}x", who=who)
+    proxy.sees_the_cluster(which=0, is_down=True)
+    proxy.answers(count=1, cut=0, which=0)
+    proxy.sees_the_cluster(which=0, is_down=False)
+    proxy.waits(seconds=0.3)
+    proxy.answers(count=10, cut=0, which=0)
+    proxy.waits(seconds=0.3)
+    assert [reply for _, reply in proxy.clients[0].done] == [b"-CLUSTERDOWN The cluster is down\r\n", b"+1-2\r\n"]
+    assert proxy.keyspace.writes == {b"{a}x 1": [2], b"{a}x 2": [1]}
+
+
+def test_what_was_refused_goes_on_when_nothing_of_its_client_was_executed_meanwhile(proxy: Proxy) -> None:
+    proxy.start(in_flight=8, output=1 << 26, parked=2, accepts=True)
+    proxy.writes(count=1, cut=0, key=b"{a}x", who=0)
+    proxy.writes(count=2, cut=0, key=b"{a}x", who=0)
+    proxy.writes(count=1, cut=0, key=b"{a}x", who=1)
+    proxy.sees_the_cluster(which=0, is_down=True)
+    proxy.answers(count=3, cut=0, which=0)
+    proxy.sees_the_cluster(which=0, is_down=False)
+    proxy.answers(count=1, cut=0, which=0)
+    proxy.waits(seconds=0.3)
+    proxy.answers(count=10, cut=0, which=0)
+    assert proxy.keyspace.writes == {b"{a}x 1": [1, 2, 3], b"{a}x 2": [1]}

@@ -177,6 +177,8 @@ class NodeConnection:
         keys = keys_of(command)
         tag = tag_of(keys[0])
         world, node = self.node.keyspace, self.node
+        if node.is_down:
+            return b"-CLUSTERDOWN The cluster is down\r\n"
         owner, target = world.owner[tag], world.target.get(tag)
         gone = [key in world.ahead or key[3:] not in NAMES for key in keys]
         slot = hash_slot(tag)
@@ -208,13 +210,17 @@ class NodeConnection:
 
 
 class Node:
-    """A node with its connections. ``accepts``: what becomes of who connects; ``None`` lets it wait."""
+    """A node with its connections. ``accepts``: what becomes of who connects; ``None`` lets it wait.
+
+    One that ``is_down`` sees too few others, and refuses all commands with keys.
+    """
 
     def __init__(self, port: int, keyspace: Keyspace) -> None:
         self.endpoint = Endpoint("127.0.0.1", port)
         self.keyspace = keyspace
         self.accepts: bool | None = True
         self.is_blocked = False
+        self.is_down = False
         self.connections: list[NodeConnection] = []
 
     def open(self) -> NodeConnection:

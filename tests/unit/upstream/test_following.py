@@ -10,7 +10,7 @@ import pytest
 from rproxy.topology.snapshot import Endpoint, Shard
 from rproxy.upstream import following
 from rproxy.upstream.following import DOUBTS_MOST, HOP_LIMIT
-from tests.support.fake_node import Command, FakeNode, echo
+from tests.support.fake_node import CLOSE, Command, FakeNode, echo
 from tests.support.upstream import Upstream, topology_of
 
 HIGH = 16383
@@ -227,6 +227,34 @@ async def test_a_passing_trouble_is_waited_for(start_node: Any, make_upstream: A
     assert await upstream.call("SET", "a", "1") == b"+DONE\r\n"
     assert node.count("SET") == 3
     assert upstream.cluster.redirections == {kind.lower(): 2}
+
+
+@pytest.mark.parametrize("kind", ["CLUSTERDOWN", "LOADING", "READONLY"])
+async def test_who_was_refused_and_overtaken_has_the_error(start_node: Any, make_upstream: Any, kind: str) -> None:
+    """The node is well again for the second of two commands: the first, executed after it, would undo it."""
+    trouble = f"-{kind} not now\r\n".encode()
+    node = await start_node({"SET": [trouble, b"+OK\r\n"]})
+    upstream = make_upstream(topology_of((node.endpoint,)))
+    await upstream.call("PING", slot=1)
+    for value in ("1", "2"):
+        upstream.send("SET", "a", value, slot=1)
+    assert await upstream.replies.have(3) == [b"+OK\r\n", trouble, b"+OK\r\n"]
+    assert node.count("SET") == 2
+    assert (upstream.stats.error, upstream.stats.success) == (1, 2)
+
+
+async def test_who_may_have_been_overtaken_on_a_connection_that_is_lost_has_the_error(
+    start_node: Any, make_upstream: Any
+) -> None:
+    trouble = b"-CLUSTERDOWN not now\r\n"
+    node = await start_node({"SET": [trouble, CLOSE, b"+OK\r\n"]})
+    upstream = make_upstream(topology_of((node.endpoint,)))
+    await upstream.call("PING", slot=1)
+    for value in ("1", "2"):
+        upstream.send("SET", "a", value, slot=1)
+    _, first, second = await upstream.replies.have(3)
+    assert (first, b"it may have been executed" in second) == (trouble, True)
+    assert node.count("SET") == 2
 
 
 @pytest.mark.late

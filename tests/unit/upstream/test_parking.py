@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rproxy.upstream.doubts import Doubt
 from rproxy.upstream.in_flight import InFlight
 from rproxy.upstream.parking import Parking
 from rproxy.upstream.request import Request
@@ -109,6 +110,20 @@ def test_earlier_requests_are_not_waited_for_for_ever() -> None:
     assert (parking.is_needed, parking.holds(1), len(parking)) == (True, True, 0)
     assert parking.leave(9.0, -1.0) == ([], [])
     assert not parking.is_needed
+
+
+def test_a_slot_waits_until_it_is_known_whether_one_of_it_was_overtaken() -> None:
+    parking = Parking(10)
+    overtaken, refused, new, other = request(1), request(1), request(1), request(2)
+    overtaken.doubt, refused.doubt = Doubt(), Doubt()
+    for waiting in (overtaken, refused, new, other):
+        parking.add(waiting)
+    due, over = parking.leave(1.0, -1.0)
+    assert ([id(each) for each in due], over) == ([id(other)], [])
+    overtaken.doubt.is_overtaken = True
+    overtaken.doubt.is_open = refused.doubt.is_open = False
+    due, over = parking.leave(1.0, -1.0)
+    assert ([id(each) for each in due], [id(each) for each in over]) == ([id(refused), id(new)], [id(overtaken)])
 
 
 def test_clear_takes_everyone_out() -> None:

@@ -110,4 +110,4 @@ DIFFERENCES = {
     "XREAD": f"Streams of several slots are asked for side by side, unless with BLOCK. {_OWN_CONNECTION}",
     "XREADGROUP": _OWN_CONNECTION,
 }
-"""A sentence or two each, by name in the table."""
+"""A few sentences each, by name in the table."""

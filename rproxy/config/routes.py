@@ -59,7 +59,9 @@ class PrefixRoutesConfig(Section):
     def _leads_somewhere(self) -> Self:
         if not self.routes and self.catch_all_route is None:
             raise ValueError("has neither routes nor a catch_all_route, so no command could be answered")
-        prefixes = [route.prefix.lower() if self.case_insensitive else route.prefix for route in self.routes]
+        prefixes = [route.prefix.encode() for route in self.routes]
+        if self.case_insensitive:
+            prefixes = [prefix.lower() for prefix in prefixes]  # of bytes, as keys are compared
         for route, prefix in zip(self.routes, prefixes, strict=True):
             if prefixes.count(prefix) > 1:
                 raise ValueError(f"has two routes for the prefix {route.prefix!r}")

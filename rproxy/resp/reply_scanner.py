@@ -71,9 +71,10 @@ class ReplyScanner:
             if after == 0:
                 self.needed = max(elements, end + 1) - start
                 break
-            pending += elements - 1
+            pending += elements
             if pending > 0xFFFFFFFF:
                 return -1
+            pending -= 1
             position = after
         if pending > 0:
             self._pending = pending

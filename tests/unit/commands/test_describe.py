@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from rproxy.commands import describe, info
+from rproxy.commands import describe
 from rproxy.commands.catalog import Catalog
-from rproxy.commands.key_spec import in_range
-from rproxy.commands.lookup import COMMANDS, SPECS, CommandError, resolve
-from rproxy.commands.spec import Access, Plan
+from rproxy.commands.lookup import COMMANDS, CommandError, resolve
+from rproxy.commands.spec import Plan
 from rproxy.commands.table import GROUPS
-from rproxy.commands.tips import TIPS
 from rproxy.resp import encode
 from tests.support.described import INDEX_1, entry, key_spec, keynum
 
@@ -47,11 +45,6 @@ def test_info_of_a_command() -> None:
     assert ask(b"INFO", b"get") == [
         [b"get", 2, ("readonly", "fast"), 1, 1, 1, categories, (), (read_at_1,), ()],
     ]
-
-
-def test_info_shows_policies_as_tips() -> None:
-    ((*_, tips, _specs, _subcommands),) = ask(b"INFO", b"DEL")
-    assert tips == (b"request_policy:multi_shard", b"response_policy:agg_sum")
 
 
 def test_info_of_unknown_and_refused_commands_is_null() -> None:
@@ -119,13 +112,6 @@ def test_docs_of_names() -> None:
     found = docs(b"OBJECT", b"nope", b"xinfo|stream", b"SHUTDOWN")
     assert list(found) == [b"object", b"xinfo|stream"]
     assert b"object|freq" in found[b"object"][b"subcommands"]
-
-
-def test_every_spec_has_a_summary() -> None:
-    for spec in SPECS:
-        summary = info.summary_of(spec)
-        assert summary
-        assert not summary.startswith("ERR")
 
 
 @pytest.mark.parametrize(
@@ -200,26 +186,6 @@ def test_learned_commands_are_described_too() -> None:
     assert told(b"GETKEYSANDFLAGS", b"json.mget", b"1", b"a", b"b") == [[b"a", ("RO",)]]
 
 
-def test_every_key_of_the_table_has_a_specification() -> None:
-    for spec in SPECS:
-        key_specs = CATALOG.key_specs.get(spec.name, ())
-        assert bool(key_specs) == (spec.first_key > 0 or spec.find_keys is not None), spec
-        if len(key_specs) == 1 and spec.first_key > 0:
-            assert key_specs[0] == in_range(
-                key_specs[0].flags, spec.first_key, spec.last_key, spec.key_step, key_specs[0].note
-            )
-
-
-def test_every_tip_is_of_a_row() -> None:
-    assert TIPS.keys() <= {spec.name for spec in SPECS}
-
-
 def test_the_whole_reply_can_be_encoded() -> None:
     assert encode.reply(ask()).startswith(b"*%d\r\n" % ask(b"COUNT"))
     assert encode.reply(docs()).startswith(b"*%d\r\n" % (2 * ask(b"COUNT")))
-
-
-def test_what_clients_may_ask_is_supported() -> None:
-    for spec in SPECS:
-        if spec.access is Access.READ:
-            assert info.is_supported(spec), spec

@@ -1,10 +1,9 @@
-"""docs/commands.md is the table's, and what it says of differences is of commands that are executed."""
+"""docs/commands.md is the table's."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rproxy.commands.differences import DIFFERENCES
 from rproxy.commands.document import document
 from rproxy.commands.lookup import SPECS
 from rproxy.commands.spec import Plan
@@ -31,9 +30,3 @@ def test_lines_say_how_a_command_is_routed_and_why_it_is_refused() -> None:
     assert "| `PUBLISH` | 2.0.0 | any shard | write |" in text
     assert "| `SCRIPT LOAD` | 2.6.0 | all nodes | write |  |" in text
     assert "| `CLUSTER MEET` | 3.0.0 | refused | admin | it acts on one node. |" in text
-
-
-def test_differences_are_of_commands() -> None:
-    assert set(DIFFERENCES) <= {spec.name.decode() for spec in SPECS}
-    assert list(DIFFERENCES) == sorted(DIFFERENCES)
-    assert all(text.endswith(".") and "|" not in text for text in DIFFERENCES.values())

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from rproxy.commands.help import help_of
-from rproxy.commands.help_texts import HELP_TEXTS
-from rproxy.commands.info import is_supported
-from rproxy.commands.lookup import COMMANDS, SPECS
 from rproxy.commands.spec import Access, CommandSpec, Plan
 
 
@@ -37,16 +32,3 @@ def test_what_is_refused_is_left_out() -> None:
         "HELP",
         "    Prints this help.",
     ]
-
-
-@pytest.mark.parametrize("name", HELP_TEXTS)
-def test_every_text_is_of_a_container_and_its_subcommands(name: str) -> None:
-    spec = COMMANDS.get(name.encode())
-    assert is_supported(spec.subcommands[b"HELP"])
-    words = {line.split()[0].encode() for line in HELP_TEXTS[name].splitlines() if not line.startswith(" ")}
-    assert words - {b"(no"} <= set(spec.subcommands)
-
-
-def test_every_help_has_a_text() -> None:
-    helped = {spec.name.decode().partition("|")[0] for spec in SPECS if spec.name.endswith(b"|HELP")}
-    assert helped - {"COMMANDLOG"} == set(HELP_TEXTS)

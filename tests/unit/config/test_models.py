@@ -15,7 +15,6 @@ from rproxy.config.models import (
     ListenerConfig,
     SettingsConfig,
 )
-from rproxy.config.routes import MirrorConfig, PrefixRoutesConfig
 from rproxy.topology.read_policy import ReadPolicy
 
 
@@ -88,11 +87,6 @@ def test_read_policies_have_envoys_names_too_in_any_case(name: str, policy: Read
         ({"password": 12345}, ("password",)),
         ({"colour": "red"}, ("colour",)),
         ({"connection_rate_limit_per_sec": -1}, ("connection_rate_limit_per_sec",)),
-        ({"outlier_detection": {"max_ejection_percent": 101}}, ("outlier_detection", "max_ejection_percent")),
-        ({"outlier_detection": {"max_ejection_percent": "50%"}}, ("outlier_detection", "max_ejection_percent")),
-        ({"outlier_detection": {"base_ejection_time": 0}}, ("outlier_detection", "base_ejection_time")),
-        ({"outlier_detection": {"consecutive_5xx": 5}}, ("outlier_detection", "consecutive_5xx")),
-        ({"health_checks": {"unhealthy_threshold": 0}}, ("health_checks", "unhealthy_threshold")),
         ({"health_checks": [{"timeout": 1}]}, ("health_checks",)),
         ({"type": "standalone", "endpoints": ["a:1", "b:1"]}, ()),
         ({"password": "a", "password_file": "b"}, ()),
@@ -105,22 +99,11 @@ def test_a_cluster_refuses(keys: dict[str, Any], place: tuple[str | int, ...]) -
     assert [found["loc"] for found in error.value.errors()] == [place]
 
 
-def test_durations_sizes_and_fractions_are_numbers_in_the_model_and_text_outside() -> None:
+def test_durations_and_sizes_are_numbers_in_the_model_and_text_outside() -> None:
     limits = LimitsConfig.model_validate({"client_idle_timeout": "5m", "output_buffer_limit": "1MB"})
     assert (limits.client_idle_timeout, limits.output_buffer_limit) == (300.0, 1 << 20)
     assert limits.model_dump(mode="json")["client_idle_timeout"] == "300s"
     assert limits.model_dump(mode="json")["output_buffer_limit"] == "1MiB"
-    mirror = MirrorConfig.model_validate({"cluster": "mirror", "runtime_fraction": "12.5%"})
-    assert mirror.runtime_fraction == 0.125
-    assert mirror.model_dump(mode="json")["runtime_fraction"] == "12.5%"
-
-
-def test_a_route_table_leads_somewhere() -> None:
-    with pytest.raises(pydantic.ValidationError, match="neither routes nor a catch_all_route"):
-        PrefixRoutesConfig.model_validate({})
-    routes = PrefixRoutesConfig.model_validate({"routes": [{"prefix": "a:", "cluster": "main"}]})
-    assert routes.catch_all_route is None
-    assert routes.routes[0].remove_prefix is False
 
 
 def test_a_listener_has_an_address_of_any_kind() -> None:
@@ -129,11 +112,6 @@ def test_a_listener_has_an_address_of_any_kind() -> None:
     assert listener.address.path == "/tmp/x.sock"
     assert listener.redis_proxy.stat_prefix == "redis"
     assert listener.limits == LimitsConfig()
-
-
-def test_nothing_can_be_changed() -> None:
-    with pytest.raises(pydantic.ValidationError, match="frozen"):
-        cluster().name = "other"
 
 
 def test_a_password_is_not_shown() -> None:

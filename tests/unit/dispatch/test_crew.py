@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,11 +7,7 @@ import pytest
 from rproxy.commands.lookup import SPECS
 from rproxy.dispatch.command import Command
 from rproxy.dispatch.crew import Crew, Then, ask_all
-from rproxy.dispatch.questions import QUESTIONS
 from rproxy.dispatch.session import Session
-from rproxy.resp import encode
-from rproxy.topology.snapshot import Topology
-from tests.support.dispatch import Dispatch
 from tests.support.upstream import Replies
 
 
@@ -74,16 +69,6 @@ def test_a_client_waits_for_the_answers() -> None:
     assert (session.is_held, replies.delivered) == (True, [])
     link.then([5])
     assert (session.is_held, replies.delivered) == (False, [(0, b"2")])
-
-
-async def test_a_dispatcher_answers_the_questions_of_the_table(
-    make_dispatch: Callable[..., Dispatch], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(QUESTIONS, "clusters?", lambda argument, context: [argument, len(context.clusters())])
-    dispatch = make_dispatch({"main": Topology.empty()})
-    answers: list[Any] = []
-    dispatch.context.crew.ask("clusters?", encode.OK.decode(), answers.append)
-    assert answers == [[["+OK\r\n", 1]]]
 
 
 def test_without_a_dispatcher_there_is_no_answer() -> None:

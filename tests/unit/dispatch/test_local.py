@@ -165,10 +165,3 @@ async def test_the_count_of_commands_is_how_many_are_listed(local: Dispatch) -> 
     count = int((await local.call("COMMAND", "COUNT"))[1:-2])
     assert (await local.call("COMMAND")).startswith(b"*%d\r\n*10\r\n" % count)
     assert 0 < count <= len([spec for spec in SPECS if b"|" not in spec.name])
-
-
-async def test_help_is_told_in_simple_strings(local: Dispatch) -> None:
-    reply = await local.call("object", "help")
-    head = b"*15\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n+ENCODING <key>\r\n"
-    assert reply.startswith(head)
-    assert reply.endswith(b"+HELP\r\n+    Prints this help.\r\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -170,28 +169,3 @@ async def test_without_anybody_to_take_them_clients_are_served_on(
     gate.set()
     assert [await busy.reply() for _ in range(2)] == [b"$1\r\na\r\n", b"$1\r\nb\r\n"]
     assert await idle.call("GET", "a") == b"$1\r\na\r\n"
-
-
-async def test_a_client_of_an_unknown_listener_is_closed(pair: Pair) -> None:
-    pair.old.listener.name = "other"
-    client = await pair.old.client()
-    await client.call("GET", "a")
-    await pair.hand_over()
-    assert await client.rest() == b""
-    pair.heritage.close()
-
-
-async def test_the_heritage_ends_with_those_who_hand_over(pair: Pair) -> None:
-    await pair.hand_over()
-    async with asyncio.timeout(PATIENCE):
-        while pair.inbox.fileno() >= 0:
-            await asyncio.sleep(0.005)
-
-
-async def test_who_has_left_meanwhile_is_forgotten(pair: Pair) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        await pair.new.listener.resume(socket.socket(), {"id": 1, "created": 1.0}, b"")  # not connected
-    assert pair.counts() == (0, 0)
-    pair.heritage.close()
-    pair.heir.close()

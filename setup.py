@@ -36,7 +36,7 @@ def extensions() -> list[Extension]:
     except ImportError:
         return []
     sources = {".".join(path.with_suffix("").parts): str(path) for path in hot_modules()}
-    flags = os.environ.get("RPROXY_CFLAGS", "-O3").split()
+    flags = os.environ.get("RPROXY_CFLAGS", "-O2").split()
     modules = [
         Extension(name, [source], extra_compile_args=flags)
         for name, source in sources.items()

@@ -343,11 +343,12 @@ class UpstreamConnection(Connection):
         if behind and request.slot >= 0:
             if self._doubts is None:
                 self._doubts = Doubts()
-            request.doubt = self._doubts.add(request.slot, request.sink, behind)
+            request.doubt = self._doubts.add(request.slot, request.sink, request.is_read, behind)
 
     def _settle_doubts(self, is_executed: bool) -> None:
         """The request that was popped last has its reply."""
-        if self._doubts is not None and self._doubts.on_answered(self.in_flight.slot, self.in_flight.sink, is_executed):
+        flight = self.in_flight
+        if self._doubts is not None and self._doubts.on_answered(flight.slot, flight.sink, flight.is_read, is_executed):
             self._doubts = None
 
     def _request(self, data: bytes) -> Request:
@@ -406,7 +407,7 @@ class UpstreamConnection(Connection):
             if flight.sink is not DISCARD:
                 was_written = offset <= sent
                 if self._doubts is not None and was_written:
-                    self._doubts.on_executed(flight.slot, flight.sink)
+                    self._doubts.on_executed(flight.slot, flight.sink, flight.is_read)
                 cluster.on_request_lost(self._request(data), failure, reason, self.pool.endpoint, was_written)
             has_more = flight.pop()
         if self._doubts is not None:

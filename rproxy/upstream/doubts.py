@@ -2,6 +2,7 @@
 
 A node that says CLUSTERDOWN or LOADING may be well again when it comes to the next command on the connection. Sent
 again after that one, a write would undo what its client did later: it has its error instead, which says the truth.
+Reads have no order among themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from rproxy.upstream.sink import Sink
 
 
 class Doubt:
-    """Of the requests of one client and slot. While it ``is_open``, some of those behind them have no reply yet."""
+    """Of the reads, or the writes, of one client and slot.
+
+    While it ``is_open``, some of those behind them have no reply yet.
+    """
 
     __slots__ = ("is_open", "is_overtaken")
 
@@ -26,29 +30,30 @@ class Doubts:
 
     def __init__(self) -> None:
         self._behind = 0
-        self._open: dict[tuple[int, int], Doubt] = {}
+        self._open: dict[tuple[int, int, bool], Doubt] = {}
 
-    def add(self, slot: int, sink: Sink, behind: int) -> Doubt:
+    def add(self, slot: int, sink: Sink, is_read: bool, behind: int) -> Doubt:
         """That of a request of ``slot`` that was refused just now, with so many in flight behind it, at least one."""
         self._behind = behind
-        return self._open.setdefault((slot, sink.affinity()), Doubt())
+        return self._open.setdefault((slot, sink.affinity(), is_read), Doubt())
 
-    def on_answered(self, slot: int, sink: Sink, is_executed: bool) -> bool:
+    def on_answered(self, slot: int, sink: Sink, is_read: bool, is_executed: bool) -> bool:
         """The oldest request in flight was answered; whether it was the last that had to be."""
         if is_executed:
-            self.on_executed(slot, sink)
+            self.on_executed(slot, sink, is_read)
         self._behind -= 1
         if self._behind:
             return False
         self.settle()
         return True
 
-    def on_executed(self, slot: int, sink: Sink) -> None:
-        """A request was executed, or may have been: it has overtaken those of its client and slot."""
-        doubt = self._open.pop((slot, sink.affinity()), None)
-        if doubt is not None:
-            doubt.is_open = False
-            doubt.is_overtaken = True
+    def on_executed(self, slot: int, sink: Sink, is_read: bool) -> None:
+        """A request was executed, or may have been: it has overtaken those of its client and slot (a read: writes)."""
+        for is_of_reads in (False,) if is_read else (False, True):
+            doubt = self._open.pop((slot, sink.affinity(), is_of_reads), None)
+            if doubt is not None:
+                doubt.is_open = False
+                doubt.is_overtaken = True
 
     def settle(self) -> None:
         """Nobody overtakes those that are left any more."""

@@ -243,6 +243,15 @@ async def test_who_was_refused_and_overtaken_has_the_error(start_node: Any, make
     assert (upstream.stats.error, upstream.stats.success) == (1, 2)
 
 
+async def test_a_read_that_was_refused_goes_on_behind_other_reads(start_node: Any, make_upstream: Any) -> None:
+    node = await start_node({"GET": [b"-LOADING not now\r\n", b"+later\r\n", b"+again\r\n"]})
+    upstream = make_upstream(topology_of((node.endpoint,)))
+    await upstream.call("PING", slot=1)
+    for _ in range(2):
+        upstream.send("GET", "a", slot=1, is_read=True)
+    assert await upstream.replies.have(3) == [b"+OK\r\n", b"+again\r\n", b"+later\r\n"]
+
+
 async def test_who_may_have_been_overtaken_on_a_connection_that_is_lost_has_the_error(
     start_node: Any, make_upstream: Any
 ) -> None:
